@@ -1,0 +1,1 @@
+"""The streaming endpoint: Bayeux over long polling, as Salesforce runs it."""

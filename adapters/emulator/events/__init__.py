@@ -1,0 +1,1 @@
+"""Change Data Capture: from the changes of a transaction to the messages on a retained, replayable stream."""

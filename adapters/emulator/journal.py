@@ -1,0 +1,54 @@
+"""What was asked of the org: a bounded list of requests, and counts that never forget."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import asdict, dataclass
+
+_MOST_ENTRIES = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One served request. `records` is how many records a write named; `at` and `seconds` are in seconds."""
+
+    at: float
+    method: str
+    path: str
+    kind: str
+    status: int
+    seconds: float
+    records: int = 0
+
+
+class Journal:
+    """The requests served since the start, or since it was cleared."""
+
+    def __init__(self) -> None:
+        self._entries: deque[Entry] = deque(maxlen=_MOST_ENTRIES)
+        self._counts: Counter[tuple[str, str, int]] = Counter()
+
+    def add(self, entry: Entry) -> None:
+        """Keep one request."""
+        self._entries.append(entry)
+        self._counts[entry.kind, entry.method, entry.status] += 1
+
+    def clear(self) -> None:
+        """Forget all requests and counts."""
+        self._entries.clear()
+        self._counts.clear()
+
+    def entries(self) -> list[dict[str, object]]:
+        """The kept requests, oldest first."""
+        return [asdict(entry) for entry in self._entries]
+
+    def summary(self) -> dict[str, object]:
+        """Counts by kind of API, and by kind, method and status."""
+        by_kind: Counter[str] = Counter()
+        for (kind, _method, _status), count in self._counts.items():
+            by_kind[kind] += count
+        detail = [
+            {"kind": kind, "method": method, "status": status, "count": count}
+            for (kind, method, status), count in sorted(self._counts.items())
+        ]
+        return {"total": self._counts.total(), "by_kind": dict(by_kind), "counts": detail}

@@ -1,0 +1,209 @@
+"""Running a query over the store."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cmp_to_key
+from typing import Any
+
+from adapters.emulator.errors import RequestRefused
+from adapters.emulator.schema.catalog import ChildLink
+from adapters.emulator.schema.field import FieldType
+from adapters.emulator.soql.aggregates import aggregate
+from adapters.emulator.soql.conditions import Conditions
+from adapters.emulator.soql.projection import Projection, Record
+from adapters.emulator.soql.scope import Getter, Scope
+from adapters.emulator.soql.tree import (
+    Aggregate,
+    ChildQuery,
+    CountAll,
+    FieldItem,
+    FieldsFunction,
+    Order,
+    Query,
+)
+from adapters.emulator.store.records import Records
+from adapters.emulator.store.table import Table
+from adapters.emulator.store.values import Row, Value
+
+_LATEST = "v67.0"
+_PLAINLY_ORDERED = frozenset({FieldType.ID, FieldType.REFERENCE, FieldType.DATE, FieldType.DATETIME})
+"""Types whose stored text sorts as it is: the usual keyset paging orders by these alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a query found. `rows` are a snapshot: later saves do not change them."""
+
+    total: int
+    rows: list[Row]
+    projection: Projection | None
+    aggregates: list[Record] | None
+    columns: tuple[str, ...]
+    """The selected paths as the client wrote them, for CSV headers."""
+    getters: tuple[Getter, ...]
+
+    def page(self, start: int, count: int, version: str = _LATEST) -> list[Record]:
+        """Some of the records, rendered."""
+        if self.aggregates is not None:
+            return self.aggregates[start : start + count]
+        if self.projection is None:
+            return []
+        render = self.projection.render
+        return [render(row, version) for row in self.rows[start : start + count]]
+
+    def records(self) -> list[Record]:
+        """All records, rendered."""
+        return self.page(0, self.total)
+
+
+def execute(records: Records, user_id: str, query: Query, *, include_deleted: bool = False) -> Result:
+    """Check a query against the schema and run it. Raises RequestRefused."""
+    scope = _scope(records, user_id, query)
+    rows = _select(scope, query, include_deleted=include_deleted or query.all_rows)
+    if any(isinstance(item, CountAll) for item in query.items):
+        return Result(len(rows), [], None, None, (), ())
+    if query.group_by or any(isinstance(item, Aggregate) for item in query.items):
+        found = aggregate(scope, query, rows)
+        return Result(len(found), [], None, found, (), ())
+    paths = tuple(_paths(scope, query))
+    projection = Projection(scope, paths)
+    for item in query.items:
+        if isinstance(item, ChildQuery):
+            _add_children(scope, projection, item.query)
+    getters = tuple(scope.bind(path).get for path in paths)
+    return Result(len(rows), rows, projection, None, paths, getters)
+
+
+def _scope(records: Records, user_id: str, query: Query) -> Scope:
+    anywhere = Scope(records, user_id, next(iter(records.catalog.all())))
+    return Scope(records, user_id, anywhere.entity(query.entity), query.alias)
+
+
+def _select(scope: Scope, query: Query, *, include_deleted: bool) -> list[Row]:
+    table = scope.records.table(scope.sobject)
+    conditions = Conditions(scope, _semi_join)
+    rows: Iterable[Row] = _candidates(table, conditions, query)
+    if include_deleted:
+        rows = [*rows, *table.bin.values()]
+    if query.where is not None:
+        rows = filter(conditions.predicate(query.where), rows)
+    return _arranged(scope, query, rows)
+
+
+def _candidates(table: Table, conditions: Conditions, query: Query) -> Iterable[Row]:
+    hint = conditions.indexed(query.where)
+    if hint is None:
+        return table.live.values()
+    field, values = hint
+    if field.type is FieldType.ID:
+        return [row for value in dict.fromkeys(values) if (row := table.live.get(str(value))) is not None]
+    return table.find(field, values)
+
+
+def _arranged(scope: Scope, query: Query, rows: Iterable[Row]) -> list[Row]:
+    """Order, offset and limit."""
+    grouped = bool(query.group_by) or any(isinstance(item, Aggregate | CountAll) for item in query.items)
+    if query.order and not grouped:
+        rank = _rank(scope, query.order)
+        if query.limit is not None:
+            rows = heapq.nsmallest(query.offset + query.limit, rows, key=rank)
+        else:
+            rows = sorted(rows, key=rank)
+    arranged = list(rows)
+    if grouped and not any(isinstance(item, CountAll) for item in query.items):
+        return arranged
+    end = None if query.limit is None else query.offset + query.limit
+    return arranged[query.offset : end] if query.offset or end is not None else arranged
+
+
+def _rank(scope: Scope, order: tuple[Order, ...]) -> Callable[[Row], Any]:
+    getters = []
+    plain = True
+    for term in order:
+        bound = scope.bind(term.path)
+        if (
+            bound.field.type is FieldType.TEXTAREA and bound.field.length > 255
+        ) or bound.field.type is FieldType.ADDRESS:
+            raise RequestRefused(
+                400, "MALFORMED_QUERY", f"field '{bound.field.name}' can not be sorted in a query call"
+            )
+        getters.append((bound.get, term))
+        plain = plain and bound.field.type in _PLAINLY_ORDERED and not (term.descending or term.nulls_last)
+    if plain:
+        return lambda row: [get(row) or "" for get, _ in getters]
+    if not any(term.descending for term in order):
+        return lambda row: tuple(_key(get(row), nulls_last=term.nulls_last) for get, term in getters)
+
+    def compare(left: Row, right: Row) -> int:
+        for get, term in getters:
+            a, b = get(left), get(right)
+            first, second = _key(a, nulls_last=term.nulls_last), _key(b, nulls_last=term.nulls_last)
+            if first != second:
+                sign = -1 if first < second else 1
+                return -sign if term.descending and a is not None and b is not None else sign
+        return 0
+
+    return cmp_to_key(compare)
+
+
+def _key(value: Value, *, nulls_last: bool) -> tuple[int, float, str]:
+    if value is None:
+        return (2 if nulls_last else 0, 0.0, "")
+    return (1, 0.0, value.casefold()) if isinstance(value, str) else (1, float(value), "")
+
+
+def _paths(scope: Scope, query: Query) -> Iterator[str]:
+    for item in query.items:
+        match item:
+            case FieldItem():
+                yield item.path
+            case FieldsFunction():
+                if item.group != "STANDARD" and (query.limit is None or query.limit > 200):
+                    message = "The SOQL FIELDS function must have a LIMIT of at most 200"
+                    raise RequestRefused(400, "MALFORMED_QUERY", message)
+                for field in scope.sobject.fields:
+                    if scope.records.permissions.field_readable(
+                        scope.user_id, scope.sobject, field.name
+                    ) and (item.group == "ALL" or field.custom == (item.group == "CUSTOM")):
+                        yield field.name
+
+
+def _semi_join(scope: Scope, query: Query) -> Iterable[Value]:
+    inner = _scope(scope.records, scope.user_id, query)
+    item = query.items[0]
+    if len(query.items) != 1 or not isinstance(item, FieldItem):
+        raise RequestRefused(400, "MALFORMED_QUERY", "Semi join sub-select must select one field")
+    get = inner.bind(item.path).get
+    return [value for row in _select(inner, query, include_deleted=False) if (value := get(row)) is not None]
+
+
+def _add_children(scope: Scope, projection: Projection, query: Query) -> None:
+    link = _child_link(scope, query.entity)
+    inner = Scope(scope.records, scope.user_id, link.child, query.alias)
+    table = scope.records.table(link.child)
+    children = Projection(inner, _paths(inner, query))
+    accept = Conditions(inner, _semi_join).predicate(query.where) if query.where is not None else None
+
+    def render(row: Row, version: str) -> object:
+        found = [child for child in table.find(link.field, (row["Id"],)) if accept is None or accept(child)]
+        rows = _arranged(inner, query, found)
+        if not rows:
+            return None
+        return {
+            "totalSize": len(rows),
+            "done": True,
+            "records": [children.render(child, version) for child in rows],
+        }
+
+    projection.add(link.field.child_relationship or query.entity, render)
+
+
+def _child_link(scope: Scope, name: str) -> ChildLink:
+    for link in scope.records.catalog.children(scope.sobject):
+        if (link.field.child_relationship or "").lower() == name.lower():
+            return link
+    message = f"Didn't understand relationship '{name}' in FROM part of query call."
+    raise RequestRefused(400, "INVALID_TYPE", message)

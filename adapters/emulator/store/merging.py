@@ -1,0 +1,117 @@
+"""Two acts that plain REST does not offer: converting a lead and merging duplicates. Both are one transaction each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from adapters.emulator.errors import RecordRefused
+from adapters.emulator.schema.sobject import SObject
+from adapters.emulator.store.transaction import Transaction
+from adapters.emulator.store.values import Row
+
+_ACCOUNT_FIELDS = {
+    "Company": "Name", "Website": "Website", "Phone": "Phone", "Fax": "Fax", "Industry": "Industry", "Rating": "Rating",
+    "AnnualRevenue": "AnnualRevenue", "NumberOfEmployees": "NumberOfEmployees", "Street": "BillingStreet",
+    "City": "BillingCity", "State": "BillingState", "PostalCode": "BillingPostalCode", "Country": "BillingCountry",
+    "OwnerId": "OwnerId", "LeadSource": "AccountSource",
+}  # fmt: skip
+_CONTACT_FIELDS = {
+    "Salutation": "Salutation", "FirstName": "FirstName", "LastName": "LastName", "MiddleName": "MiddleName",
+    "Suffix": "Suffix", "Title": "Title", "Email": "Email", "Phone": "Phone", "MobilePhone": "MobilePhone", "Fax": "Fax",
+    "LeadSource": "LeadSource", "Description": "Description", "Street": "MailingStreet", "City": "MailingCity",
+    "State": "MailingState", "PostalCode": "MailingPostalCode", "Country": "MailingCountry", "OwnerId": "OwnerId",
+    "HasOptedOutOfEmail": "HasOptedOutOfEmail", "DoNotCall": "DoNotCall",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What a lead became."""
+
+    account_id: str
+    contact_id: str
+    opportunity_id: str | None
+
+
+def convert_lead(
+    transaction: Transaction,
+    lead_id: str,
+    *,
+    account_id: str | None = None,
+    contact_id: str | None = None,
+    opportunity_name: str | None = None,
+) -> Conversion:
+    """Turn a lead into an account, a contact and (when named) an opportunity, or into records that exist.
+
+    The order is the documented one: account, contact, opportunity, then the lead itself. Memberships in campaigns move to the contact.
+    """
+    records = transaction.records
+    lead = records.sobject("Lead")
+    row = transaction.live_row(lead, lead_id)
+    if row.get("IsConverted"):
+        raise RecordRefused("CANNOT_UPDATE_CONVERTED_LEAD", "lead already converted")
+    account = account_id or transaction.insert(records.sobject("Account"), _mapped(row, _ACCOUNT_FIELDS))
+    contact_values = _mapped(row, _CONTACT_FIELDS) | {"AccountId": account}
+    contact = contact_id or transaction.insert(records.sobject("Contact"), contact_values)
+    opportunity = None
+    if opportunity_name is not None:
+        values: Row = {
+            "Name": opportunity_name,
+            "AccountId": account,
+            "StageName": "Prospecting",
+            "CloseDate": records.clock.stamp()[:10],
+        }
+        opportunity = transaction.insert(records.sobject("Opportunity"), values)
+    transaction.change(
+        lead,
+        lead_id,
+        {
+            "Status": "Closed - Converted",
+            "IsConverted": True,
+            "ConvertedDate": records.clock.stamp()[:10],
+            "ConvertedAccountId": account,
+            "ConvertedContactId": contact,
+            "ConvertedOpportunityId": opportunity,
+        },
+    )
+    return Conversion(account, contact, opportunity)
+
+
+def merge(
+    transaction: Transaction,
+    winner_id: str,
+    loser_ids: Sequence[str],
+    overrides: Mapping[str, object] | None = None,
+) -> None:
+    """Merge up to two losers into a winner of the same object.
+
+    The losers go to the Recycle Bin with MasterRecordId set, their children move to the winner without events, and the winner is updated.
+    """
+    records = transaction.records
+    sobject = records.catalog.of_id(winner_id)
+    if sobject is None or not sobject.mergeable or not 1 <= len(loser_ids) <= 2:
+        raise RecordRefused(
+            "INVALID_ARGUMENT", "merge takes one winner and one or two losers of a mergeable object"
+        )
+    transaction.live_row(sobject, winner_id)
+    for loser_id in loser_ids:
+        if loser_id[:3] != sobject.key_prefix or loser_id == winner_id:
+            raise RecordRefused("MALFORMED_ID", f"not another {sobject.name}: {loser_id}")
+        transaction.live_row(sobject, loser_id)
+        _reparent(transaction, sobject, loser_id, winner_id)
+        transaction.remove(sobject, loser_id, to_bin=True, master=winner_id)
+    transaction.update(sobject.name, winner_id, overrides or {})
+
+
+def _reparent(transaction: Transaction, sobject: SObject, loser_id: str, winner_id: str) -> None:
+    records = transaction.records
+    for link in records.catalog.children(sobject):
+        table = records.table(link.child)
+        if table.has_index(link.field) and link.field.name != "MasterRecordId":
+            for child in list(table.find(link.field, (loser_id,))):
+                transaction.relink(link.child, str(child["Id"]), link.field.name, winner_id)
+
+
+def _mapped(row: Row, names: Mapping[str, str]) -> Row:
+    return {target: row[source] for source, target in names.items() if row.get(source) is not None}

@@ -1,0 +1,127 @@
+"""How a column's value crosses as text, as SQL expressions by the column's type.
+
+Outwards a value is PostgreSQL's own text of it, or JSON text for an array. Inwards text is cast to the column's type
+without its length: an explicit cast to `varchar(5)` would cut the value in silence, while the assignment that follows
+refuses what is too long.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import orjson
+
+from adapters.postgres.identifiers import literal, quoted
+
+_LENGTH = re.compile(r"\(\s*-?\d+(\s*,\s*-?\d+)?\s*\)")
+_LENGTHLESS = {"character": "bpchar", "character varying": "text", "bit": "varbit", "bit varying": "varbit"}
+_TEXTUAL = frozenset({"text", "bpchar", "citext"})
+_PATTERNS: Mapping[str, re.Pattern[str]] = {
+    "smallint": re.compile(r"[+-]?\d{1,4}"),
+    "integer": re.compile(r"[+-]?\d{1,9}"),
+    "bigint": re.compile(r"[+-]?\d{1,18}"),
+    "numeric": re.compile(r"[+-]?\d{1,100}(\.\d{1,100})?"),
+    "uuid": re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
+}
+_EXACT_KEYS = frozenset({"smallint", "integer", "bigint", "uuid"})
+_EXACT = _EXACT_KEYS | {
+    "boolean",
+    "numeric",
+    "date",
+    "timestamp with time zone",
+    "timestamp without time zone",
+}
+_PLAIN = _EXACT_KEYS | _TEXTUAL | {"boolean", "numeric", "json", "jsonb"}
+
+
+def is_array(type_name: str) -> bool:
+    """Whether a type is an array, by PostgreSQL's spelling of it."""
+    return type_name.endswith("[]")
+
+
+def cast_type(type_name: str) -> str:
+    """The type to cast text to: as spelled, without a length or precision."""
+    if is_array(type_name):
+        return cast_type(type_name[:-2]) + "[]"
+    bare = _LENGTH.sub("", type_name)
+    return _LENGTHLESS.get(bare, bare)
+
+
+def out(alias: str, column: str, type_name: str) -> str:
+    """A column's value as text."""
+    value = f"{alias}.{quoted(column)}"
+    return f"to_json({value})::text" if is_array(type_name) else f"{value}::text"
+
+
+def into(expression: str, type_name: str) -> str:
+    """Text as a value of a column's type."""
+    target = cast_type(type_name)
+    if not is_array(type_name):
+        return f"{expression}::{target}"
+    elements = f"ARRAY(SELECT json_array_elements_text({expression}::json))::{target}"
+    return f"CASE WHEN {expression} IS NOT NULL THEN {elements} END"
+
+
+def key_out(alias: str, columns: Sequence[str]) -> str:
+    """The text of a row's key."""
+    texts = [f"{alias}.{quoted(column)}::text" for column in columns]
+    return texts[0] if len(texts) == 1 else f"json_build_array({', '.join(texts)})::text"
+
+
+def same_key(left: str, right: str, columns: Sequence[str], types: Mapping[str, str]) -> str:
+    """Whether two rows have one key, letter by letter whatever the columns' collations."""
+    return " AND ".join(
+        f"{_comparable(left, column, types[column], _EXACT_KEYS)}"
+        f" = {_comparable(right, column, types[column], _EXACT_KEYS)}"
+        for column in columns
+    )
+
+
+def differs(left: str, right: str, column: str, type_name: str) -> str:
+    """Whether a column differs between two rows, letter by letter whatever its collation."""
+    return (
+        f"{_comparable(left, column, type_name, _EXACT)}"
+        f" IS DISTINCT FROM {_comparable(right, column, type_name, _EXACT)}"
+    )
+
+
+def document(alias: str, columns: Mapping[str, str], where: Mapping[str, str] | None = None) -> str:
+    """A `jsonb` object of columns (name to type) in text; with `where`, of those whose condition holds."""
+    members = []
+    for column, type_name in columns.items():
+        name = literal(orjson.dumps(column).decode() + ":")
+        member = f"{name} || coalesce(to_json({out(alias, column, type_name)})::text, 'null')"
+        members.append(member if where is None else f"CASE WHEN {where[column]} THEN {member} END")
+    return f"('{{' || array_to_string(ARRAY[{', '.join(members)}]::text[], ',') || '}}')::jsonb"
+
+
+def text_settings(types: Sequence[str]) -> tuple[str, ...]:
+    """The settings without which the text of these types would depend on who asks."""
+    bare = {cast_type(type_name).removesuffix("[]") for type_name in types}
+    if bare <= _PLAIN:
+        return ()
+    return (
+        "SET timezone = 'UTC'",
+        "SET datestyle = 'ISO, YMD'",
+        "SET intervalstyle = 'iso_8601'",
+        "SET bytea_output = 'hex'",
+        "SET extra_float_digits = 1",
+    )
+
+
+def comparison(column: str, type_name: str) -> tuple[str, str, re.Pattern[str] | None]:
+    """How to look for texts in a column: the column's side, the type to cast a text to, and what such texts look like.
+
+    In the column's own type, so that its index serves, where a text can be told to be of that type beforehand.
+    """
+    own = cast_type(type_name)
+    if own in _PATTERNS:
+        return f"t.{quoted(column)}", own, _PATTERNS[own]
+    if own in _TEXTUAL:
+        return f"t.{quoted(column)}", own, None
+    return out("t", column, type_name), "text", None
+
+
+def _comparable(alias: str, column: str, type_name: str, exact: frozenset[str]) -> str:
+    if cast_type(type_name) in exact:
+        return f"{alias}.{quoted(column)}"
+    return f'{alias}.{quoted(column)}::text COLLATE "C"'

@@ -1,0 +1,72 @@
+"""The database as an operator's commands need it: schema, capture and catalogue.
+
+Nothing here waits long for a lock, so a migration or an installation never stands in front of an application for long.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from adapters.postgres import capture, catalogue, migrate
+from adapters.postgres.faults import told
+from adapters.postgres.pool import Pool
+from adapters.postgres.session import Purpose, Session
+from daemon.domain.failure import CallFailedError
+from daemon.domain.mapping import Step
+from daemon.ports.database import CaptureProblem, ServerFacts, TableDescription
+
+
+class PostgresDatabase:
+    """The port `Database`. A call that fails raises an IsthmusError with its three lines."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def facts(self) -> ServerFacts:
+        async with self._session("the database does not answer") as session:
+            return await catalogue.server_facts(session, self._pool.clock)
+
+    async def table(self, qualified: str) -> TableDescription | None:
+        async with self._session(f"the table {qualified} cannot be looked up") as session:
+            return await catalogue.describe_table(session, qualified)
+
+    async def schema_version(self) -> tuple[int, int]:
+        async with self._session("the schema isthmus cannot be looked up") as session:
+            return await migrate.versions(session)
+
+    async def migration_plan(self) -> Sequence[tuple[int, str, str]]:
+        async with self._session("the schema isthmus cannot be looked up") as session:
+            return await migrate.missing(session)
+
+    async def migrate(self) -> Sequence[int]:
+        async with self._session("the schema isthmus cannot be migrated") as session:
+            return await migrate.migrate(session)
+
+    async def capture_plan(self, steps: Sequence[Step]) -> Sequence[str]:
+        async with self._session("capture cannot be looked up") as session:
+            return capture.plan(steps, await catalogue.installed_capture(session))
+
+    async def capture_install(self, steps: Sequence[Step]) -> Sequence[str]:
+        async with self._session("capture cannot be installed") as session, session.transaction():
+            return await _run(session, capture.plan(steps, await catalogue.installed_capture(session)))
+
+    async def capture_check(self, steps: Sequence[Step]) -> Sequence[CaptureProblem]:
+        async with self._session("capture cannot be looked up") as session:
+            return capture.check(steps, await catalogue.installed_capture(session))
+
+    async def capture_remove(self, steps: Sequence[str]) -> Sequence[str]:
+        async with self._session("capture cannot be removed") as session, session.transaction():
+            return await _run(session, capture.removal(steps, await catalogue.installed_capture(session)))
+
+    @asynccontextmanager
+    async def _session(self, what: str) -> AsyncIterator[Session]:
+        try:
+            async with self._pool.session() as session:
+                yield session
+        except CallFailedError as error:
+            raise told(what, error) from error
+
+
+async def _run(session: Session, statements: Sequence[str]) -> Sequence[str]:
+    for statement in statements:
+        await session.execute(Purpose.ADMIN, statement)
+    return statements

@@ -1,0 +1,158 @@
+"""What operators look up, page by page, newest first."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from adapters.postgres import changes
+from adapters.postgres.documents import decode, encode
+from adapters.postgres.pool import Pool
+from adapters.postgres.queries import QUERIES
+from adapters.postgres.session import Purpose, Session
+from daemon.domain.failure import Reason, UsageError
+from daemon.domain.side import Side
+from daemon.ports.database import Page, StepCounts
+
+LONGEST_PAGE = 500
+_DOCUMENTS = frozenset({"base", "salesforce", "postgres", "detail"})
+
+
+class PostgresInspection:
+    """The port `Inspection`. A page holds at most 500 items."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def counts(self) -> Mapping[str, StepCounts]:
+        async with self._pool.session() as session:
+            links = await session.fetch(Purpose.ADMIN, QUERIES["counts_links"])
+            stored = await session.fetch(Purpose.ADMIN, QUERIES["counts_changes"])
+            conflicts = await session.fetch(Purpose.ADMIN, QUERIES["counts_conflicts"])
+            jobs = await session.fetch(Purpose.ADMIN, QUERIES["counts_jobs"])
+        steps: dict[str, dict[str, Any]] = {}
+        for row in links:
+            steps.setdefault(row["step"], {})["links"] = row["links"]
+        for row in stored:
+            _add_changes(steps.setdefault(row["step"], {}), row)
+        for row in conflicts:
+            steps.setdefault(row["step"], {})["conflicts_open"] = row["records"]
+        for row in jobs:
+            steps.setdefault(row["step"], {}).update(
+                first_load=row["state"], processed=row["processed"], expected=row["expected"]
+            )
+        return {step: StepCounts(**counts) for step, counts in steps.items()}
+
+    async def parked(
+        self,
+        *,
+        step: str | None = None,
+        code: str | None = None,
+        ids: Sequence[int] = (),
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page:
+        return await self._page("list_parked", (step, code, list(ids)), limit, cursor)
+
+    async def links(
+        self,
+        *,
+        step: str | None = None,
+        sf_id: str | None = None,
+        key: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page:
+        query = "list_links"
+        if sf_id is not None:
+            query = "list_links_of_record"
+        elif key is not None:
+            query = "list_links_of_row"
+        return await self._page(query, (step, sf_id, key), limit, cursor)
+
+    async def conflicts(
+        self, *, step: str | None = None, limit: int = 100, cursor: str | None = None
+    ) -> Page:
+        return await self._page("list_conflicts", (step,), limit, cursor)
+
+    async def log(
+        self,
+        *,
+        step: str | None = None,
+        record: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page:
+        return await self._page("list_log", (step, record), limit, cursor)
+
+    async def history(self, step: str, *, sf_id: str | None, key: str | None, limit: int = 50) -> Page:
+        limit = _bounded(limit)
+        async with self._pool.session() as session:
+            found: dict[int, Mapping[str, Any]] = {}
+            for query, value in (("history_of_record", sf_id), ("history_of_row", key)):
+                if value is not None:
+                    rows = await session.fetch(Purpose.ADMIN, QUERIES[query], step, value, limit)
+                    found |= {row["id"]: _item(row) for row in rows}
+        newest = sorted(found, reverse=True)[:limit]
+        return Page(tuple(found[number] for number in newest))
+
+    async def retry(
+        self, *, ids: Sequence[int] = (), step: str | None = None, code: str | None = None, operator: str
+    ) -> int:
+        async with self._pool.session() as session, session.transaction():
+            retried = await session.execute(Purpose.ADMIN, QUERIES["retry_parked"], list(ids), step, code)
+            if retried:
+                await changes.ring(session)
+            request = {"ids": list(ids), "step": step, "code": code}
+            await _audit(session, operator, "retry", request, f"{retried} made pending")
+            return retried
+
+    async def audit(self, *, operator: str, action: str, request: Mapping[str, Any], outcome: str) -> None:
+        async with self._pool.session() as session:
+            await _audit(session, operator, action, request, outcome)
+
+    async def _page(self, query: str, arguments: tuple[object, ...], limit: int, cursor: str | None) -> Page:
+        limit = _bounded(limit)
+        async with self._pool.session() as session:
+            rows = await session.fetch(Purpose.ADMIN, QUERIES[query], *arguments, _after(cursor), limit + 1)
+        items = tuple(_item(row) for row in rows[:limit])
+        return Page(items, str(items[-1]["id"]) if len(rows) > limit else None)
+
+
+def _add_changes(counts: dict[str, Any], row: Mapping[str, Any]) -> None:
+    direction = "pull" if row["side"] == Side.SALESFORCE else "push"
+    match row["state"]:
+        case "parked":
+            reason = row["reason"] if row["reason"] in set(Reason) else Reason.OTHER.value
+            parked = counts.setdefault("parked", {})
+            parked[direction, reason] = parked.get((direction, reason), 0) + row["records"]
+            counts["oldest_parked"] = min(row["since"], counts.get("oldest_parked", row["since"]))
+        case "held":
+            counts["held"] = counts.get("held", 0) + row["records"]
+        case _:
+            pending = counts.setdefault("pending", {})
+            pending[direction] = pending.get(direction, 0) + row["records"]
+            oldest = counts.setdefault("oldest_pending", {})
+            oldest[direction] = min(row["oldest"], oldest.get(direction, row["oldest"]))
+
+
+def _item(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: decode(value) if name in _DOCUMENTS else value for name, value in row.items()}
+
+
+def _bounded(limit: int) -> int:
+    return max(1, min(limit, LONGEST_PAGE))
+
+
+def _after(cursor: str | None) -> int | None:
+    if cursor is None:
+        return None
+    if not cursor.isdecimal():
+        raise UsageError(
+            f"{cursor!r} is not a cursor", "a cursor is a number", "take it from the page before"
+        )
+    return int(cursor)
+
+
+async def _audit(
+    session: Session, operator: str, action: str, request: Mapping[str, Any], outcome: str
+) -> None:
+    await session.execute(Purpose.LOG, QUERIES["audit"], operator, action, encode(request), outcome)

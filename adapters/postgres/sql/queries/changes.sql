@@ -1,0 +1,90 @@
+-- name: changes_pending
+(
+    SELECT * FROM isthmus.change
+    WHERE due IS NULL AND state IN ('pending', 'sent')
+    ORDER BY id LIMIT $1
+)
+UNION ALL
+(
+    SELECT * FROM isthmus.change
+    WHERE due <= clock_timestamp()
+    ORDER BY due LIMIT $1
+)
+ORDER BY id LIMIT $1
+
+-- name: changes_of_rows
+SELECT * FROM isthmus.change
+WHERE side = 'postgres' AND key = ANY ($2::text[]) AND step = $1
+ORDER BY id
+
+-- name: unsettled_records
+SELECT DISTINCT sf_id FROM isthmus.change
+WHERE side = 'salesforce' AND sf_id = ANY ($1::text[])
+
+-- name: store_changes
+INSERT INTO isthmus.change (
+    step, side, kind, source, at, sf_id, key, old_key, new_values, old_values, complete, external_id,
+    state, attempts, due, sent, code, reason, advice, waiting_for
+)
+SELECT
+    c.step, c.side, c.kind, c.source, c.at, c.sf_id, c.key, c.old_key, c.new_values::jsonb, c.old_values::jsonb,
+    c.complete, c.external_id, c.state, c.attempts, c.due, c.sent::jsonb, c.code, c.reason, c.advice,
+    c.waiting_for
+FROM unnest(
+    $1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::text[],
+    $9::text[], $10::text[], $11::boolean[], $12::text[], $13::text[], $14::integer[], $15::timestamptz[],
+    $16::text[], $17::text[], $18::text[], $19::text[], $20::text[]
+) WITH ORDINALITY AS c (
+    step, side, kind, source, at, sf_id, key, old_key, new_values, old_values, complete, external_id,
+    state, attempts, due, sent, code, reason, advice, waiting_for, position
+)
+ORDER BY c.position
+
+-- name: ring
+SELECT isthmus.ring()
+
+-- name: settle
+DELETE FROM isthmus.change WHERE id = ANY ($1::bigint[])
+
+-- name: settle_rows
+DELETE FROM isthmus.change
+WHERE side = 'postgres' AND key = ANY ($2::text[]) AND step = $1 AND id <= $3
+
+-- name: settle_records
+DELETE FROM isthmus.change
+WHERE side = 'salesforce' AND sf_id = ANY ($1::text[]) AND id <= $2
+
+-- name: defer
+UPDATE isthmus.change AS c
+SET
+    state = d.state, due = d.due, attempts = d.attempts, code = d.code, reason = d.reason, advice = d.advice,
+    waiting_for = d.waiting_for,
+    since = CASE WHEN c.state = d.state THEN c.since ELSE clock_timestamp() END
+FROM unnest(
+    $1::bigint[], $2::text[], $3::timestamptz[], $4::integer[], $5::text[], $6::text[], $7::text[], $8::text[]
+) AS d (id, state, due, attempts, code, reason, advice, waiting_for)
+WHERE c.id = d.id
+
+-- name: release_waiting
+UPDATE isthmus.change
+SET state = 'pending', due = NULL, waiting_for = NULL, since = clock_timestamp()
+WHERE waiting_for = ANY ($1::text[]) AND state = 'held'
+
+-- name: mark_changes_sent
+UPDATE isthmus.change AS c
+SET
+    state = 'sent', due = NULL, sent = s.sent::jsonb,
+    since = CASE WHEN c.state = 'sent' THEN c.since ELSE clock_timestamp() END
+FROM unnest($1::bigint[], $2::text[]) AS s (id, sent)
+WHERE c.id = s.id
+
+-- name: mark_links_in_doubt
+UPDATE isthmus.link SET own = $2 WHERE id = ANY ($1::bigint[])
+
+-- name: retry_parked
+UPDATE isthmus.change
+SET state = 'pending', source = 'operator', due = NULL, attempts = 0, since = clock_timestamp()
+WHERE (state = 'parked' OR (state = 'held' AND id = ANY ($1::bigint[])))
+    AND (cardinality($1::bigint[]) = 0 OR id = ANY ($1::bigint[]))
+    AND ($2::text IS NULL OR step = $2)
+    AND ($3::text IS NULL OR code = $3)

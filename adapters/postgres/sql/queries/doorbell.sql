@@ -1,0 +1,2 @@
+-- name: ping
+SELECT pg_notify('isthmus', $1)

@@ -1,0 +1,40 @@
+-- name: links_of_records
+SELECT * FROM isthmus.link WHERE sf_id = ANY ($1::text[]) ORDER BY id FOR UPDATE
+
+-- name: links_of_rows
+SELECT * FROM isthmus.link WHERE pg_key = ANY ($2::text[]) AND pg_table = $1 ORDER BY id FOR UPDATE
+
+-- name: insert_links
+INSERT INTO isthmus.link (step, object, sf_id, pg_table, pg_key, state, origin, base, seen, own, merged_into)
+SELECT
+    l.step, l.object, l.sf_id, l.pg_table, l.pg_key, l.state, l.origin, l.base::jsonb, l.seen, l.own, l.merged_into
+FROM unnest(
+    $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+    $9::timestamptz[], $10::timestamptz[], $11::text[]
+) AS l (step, object, sf_id, pg_table, pg_key, state, origin, base, seen, own, merged_into)
+
+-- name: update_links
+UPDATE isthmus.link AS k
+SET
+    step = l.step, object = l.object, sf_id = l.sf_id, pg_table = l.pg_table, pg_key = l.pg_key, state = l.state,
+    origin = l.origin, base = l.base::jsonb, seen = l.seen, own = l.own, merged_into = l.merged_into,
+    updated_at = clock_timestamp()
+FROM unnest(
+    $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+    $9::timestamptz[], $10::timestamptz[], $11::text[], $12::bigint[]
+) AS l (step, object, sf_id, pg_table, pg_key, state, origin, base, seen, own, merged_into, id)
+WHERE k.id = l.id
+
+-- name: remove_links
+DELETE FROM isthmus.link WHERE id = ANY ($1::bigint[])
+
+-- name: count_links
+SELECT coalesce(sum(linked), 0)::bigint FROM isthmus.link_tally WHERE step = $1
+
+-- name: links_by_id
+SELECT * FROM isthmus.link WHERE id = ANY ($1::bigint[]) ORDER BY id FOR NO KEY UPDATE
+
+-- name: linked_records
+SELECT id, sf_id FROM isthmus.link
+WHERE step = $1 AND state = 'linked' AND id > $2
+ORDER BY id LIMIT $3

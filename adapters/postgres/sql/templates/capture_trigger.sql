@@ -1,0 +1,2 @@
+CREATE TRIGGER {{trigger}} AFTER {{event}} ON {{table}}
+{{referencing}}FOR EACH STATEMENT EXECUTE FUNCTION {{function}}()

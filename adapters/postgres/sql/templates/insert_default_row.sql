@@ -1,0 +1,2 @@
+INSERT INTO {{table}} AS t DEFAULT VALUES
+RETURNING {{key}} AS key{{columns}}

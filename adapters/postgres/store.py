@@ -1,0 +1,73 @@
+"""The database as the flow needs it: transactions under the lease, and the queue."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from adapters.postgres import changes, journal, links
+from adapters.postgres.lease import PostgresLease
+from adapters.postgres.pool import Pool
+from adapters.postgres.queries import QUERIES
+from adapters.postgres.session import Purpose, Session
+from adapters.postgres.tables import Tables
+from adapters.postgres.unit import PostgresUnit
+from daemon.domain.change import Change
+from daemon.domain.mapping import Step
+from daemon.domain.value import Raw
+from daemon.ports.store import LeaseLostError, Position
+
+
+class PostgresStore:
+    """The port `Store`. Every transaction that writes holds the lease's row, so a successor waits for it to end."""
+
+    def __init__(self, pool: Pool, lease: PostgresLease) -> None:
+        self._pool = pool
+        self._lease = lease
+        self._tables = Tables()
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[PostgresUnit]:
+        async with self._fenced() as session:
+            yield PostgresUnit(session, self._tables)
+
+    async def pending(self, limit: int) -> list[Change]:
+        async with self._pool.session() as session:
+            return await changes.pending(session, limit)
+
+    async def mark_sent(self, sent: Mapping[int, Mapping[str, Raw]], links: Sequence[int]) -> None:
+        async with self._fenced() as session:
+            await changes.mark_sent(session, sent, links)
+
+    async def positions(self) -> dict[str, Position]:
+        async with self._pool.session() as session:
+            return await journal.positions(session)
+
+    async def enqueue_unlinked(self, step: Step, limit: int) -> int:
+        async with self._fenced() as session:
+            table = await self._tables.of(session, step)
+            stored = await session.execute(
+                Purpose.CAPTURE, table.enqueue_unlinked, step.name, step.table.qualified, limit
+            )
+            if stored:
+                await changes.ring(session)
+            return stored
+
+    async def linked_records(self, step: str, after: int, limit: int) -> list[tuple[int, str]]:
+        async with self._pool.session() as session:
+            return await links.linked(session, step, after, limit)
+
+    async def first_load(self, step: str) -> str | None:
+        async with self._pool.session() as session:
+            state: str | None = await session.value(Purpose.ADMIN, QUERIES["first_load"], step)
+            return state
+
+    async def set_first_load(self, step: str, state: str, processed: int, expected: int) -> None:
+        async with self._fenced() as session:
+            await session.execute(Purpose.ADMIN, QUERIES["set_first_load"], step, state, processed, expected)
+
+    @asynccontextmanager
+    async def _fenced(self) -> AsyncIterator[Session]:
+        async with self._pool.session() as session, session.transaction():
+            epoch = await session.value(Purpose.APPLY, QUERIES["lease_check"], self._lease.name)
+            if epoch is None or epoch != self._lease.epoch:
+                raise LeaseLostError(f"epoch {self._lease.epoch} is over, {epoch or 'none'} is current")
+            yield session

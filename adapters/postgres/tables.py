@@ -1,0 +1,165 @@
+"""The statements about one step's table, made once from templates and kept.
+
+Statements work on sets: each input column is one array, and the rows of a batch are its positions.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from adapters.postgres.columns import comparison, document, into, key_out, out
+from adapters.postgres.identifiers import filled, key_parts, qualified, quoted
+from adapters.postgres.queries import QUERIES, template
+from adapters.postgres.session import Purpose, Session
+from daemon.domain.mapping import Identify, Normalise, Step
+from daemon.ports.store import Row
+
+_NORMALISED = {
+    Normalise.TRIM: "isthmus.trim({})",
+    Normalise.LOWER: "lower({})",
+    Normalise.DIGITS: "isthmus.digits({})",
+    Normalise.DOMAIN: "isthmus.domain({})",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A statement that looks for identifiers, and the values that it can be asked for."""
+
+    sql: str
+    values: list[str]
+
+
+class TableSql:
+    """One step's statements. `lockable` says whether its rows can be locked: a view's, or a read-only table's, cannot."""
+
+    def __init__(self, step: Step, *, lockable: bool) -> None:
+        self.step = step
+        table = step.table
+        self._types = table.types
+        self._key = table.key
+        self._lockable = lockable
+        self._statements: dict[tuple[str, tuple[str, ...]], str] = {}
+        self._shared = {
+            "table": qualified(table.schema, table.name),
+            "key": key_out("t", table.key),
+            "columns": "".join(
+                f", {out('t', column, table.types[column])} AS c{n}" for n, column in enumerate(step.columns)
+            ),
+        }
+
+    def row(self, record: Sequence[object], first: int = 0) -> Row:
+        """The row in a statement's answer, whose key stands at position `first` and whose columns follow."""
+        values = zip(self.step.columns, record[first + 1 :], strict=True)
+        return Row(str(record[first]), {name: None if v is None else str(v) for name, v in values})
+
+    def key_arrays(self, keys: Sequence[str]) -> list[list[str]]:
+        """Keys as one array for each key column. ValueError if one is not a key of this table."""
+        parts = [key_parts(key, len(self._key)) for key in keys]
+        return [[part[n] for part in parts] for n in range(len(self._key))]
+
+    @cached_property
+    def select(self) -> str:
+        """Rows by key. Arguments: the key arrays."""
+        return self._keyed("select_rows", (), lock="FOR NO KEY UPDATE OF t" if self._lockable else "")
+
+    @cached_property
+    def delete(self) -> str:
+        """Delete rows by key. Arguments: the key arrays."""
+        return self._keyed("delete_rows", ())
+
+    def update(self, columns: tuple[str, ...]) -> str:
+        """Set these columns in rows by key. Arguments: the key arrays, then an array for each column."""
+        assignments = ", ".join(
+            f"{quoted(column)} = {into(f'i.v{n}', self._types[column])}" for n, column in enumerate(columns)
+        )
+        return self._kept(
+            "update_rows", columns, lambda: self._keyed("update_rows", columns, assignments=assignments)
+        )
+
+    def insert(self, columns: tuple[str, ...]) -> str:
+        """Insert rows with these columns. Arguments: an array for each column."""
+        if not columns:
+            return filled(template("insert_default_row"), self._shared)
+        return self._kept(
+            "insert_rows",
+            columns,
+            lambda: filled(
+                template("insert_rows"),
+                {
+                    **self._shared,
+                    **_inputs([f"v{n}" for n in range(len(columns))]),
+                    "targets": ", ".join(quoted(column) for column in columns),
+                    "values": ", ".join(into(f"i.v{n}", self._types[c]) for n, c in enumerate(columns)),
+                },
+            ),
+        )
+
+    def search(self, rule: Identify, values: Sequence[str]) -> Search:
+        """Keys by identifier: value and key, at most five for each value. The argument is the array of values."""
+        column_type = self._types[rule.column]
+        parts = {**self._shared, "normalised": "u.value"}
+        askable = [value for value in dict.fromkeys(values) if value and "\0" not in value]
+        if rule.normalise:
+            parts["found"] = _normalised(out("t", rule.column, column_type), rule)
+            parts["normalised"] = parts["wanted"] = _normalised("u.value", rule)
+        else:
+            parts["found"], cast, pattern = comparison(rule.column, column_type)
+            parts["wanted"] = f"u.value::{cast}"
+            askable = [value for value in askable if pattern is None or pattern.fullmatch(value)]
+        sql = self._kept(
+            "match_rows", (rule.column, *rule.normalise), lambda: filled(template("match_rows"), parts)
+        )
+        return Search(sql, askable)
+
+    @cached_property
+    def enqueue_unlinked(self) -> str:
+        """Store a create for each row without a link. Arguments: step, table, limit; the answer is a count."""
+        columns = {column: self._types[column] for column in self.step.columns}
+        return filled(template("enqueue_unlinked"), {**self._shared, "values": document("t", columns)})
+
+    def _kept(self, name: str, columns: tuple[str, ...], make: Callable[[], str]) -> str:
+        statement = self._statements.get((name, columns))
+        if statement is None:
+            statement = self._statements[name, columns] = make()
+        return statement
+
+    def _keyed(self, name: str, columns: Sequence[str], **parts: str) -> str:
+        keys = [f"k{n}" for n in range(len(self._key))]
+        on = " AND ".join(
+            f"t.{quoted(column)} = {into(f'i.{name_}', self._types[column])}"
+            for name_, column in zip(keys, self._key, strict=True)
+        )
+        inputs = _inputs(keys + [f"v{n}" for n in range(len(columns))])
+        return filled(template(name), {**self._shared, **inputs, "on": on, **parts})
+
+
+class Tables:
+    """The statements of every step that was asked for."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, TableSql] = {}
+
+    async def of(self, session: Session, step: Step) -> TableSql:
+        """One step's statements. Asks the catalogue the first time."""
+        known = self._known.get(step.name)
+        if known is None or known.step is not step:
+            found = await session.fetch(
+                Purpose.ADMIN, QUERIES["relation"], step.table.schema, step.table.name
+            )
+            known = TableSql(step, lockable=bool(found) and bool(found[0]["lockable"]))
+            self._known[step.name] = known
+        return known
+
+
+def _inputs(names: Sequence[str]) -> Mapping[str, str]:
+    return {
+        "inputs": ", ".join(names),
+        "arrays": ", ".join(f"${n}::text[]" for n in range(1, len(names) + 1)),
+    }
+
+
+def _normalised(expression: str, rule: Identify) -> str:
+    for normalise in rule.normalise:
+        expression = _NORMALISED[normalise].format(expression)
+    return expression

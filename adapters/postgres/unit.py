@@ -1,0 +1,89 @@
+"""One open transaction of the daemon."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from adapters.postgres import changes as queue
+from adapters.postgres import journal as log
+from adapters.postgres import links as pairs
+from adapters.postgres import rows as user_rows
+from adapters.postgres.queries import QUERIES
+from adapters.postgres.session import Purpose, Session
+from adapters.postgres.tables import Tables
+from daemon.domain.change import Change
+from daemon.domain.link import Link
+from daemon.domain.mapping import Identify, Step
+from daemon.ports.store import Deferral, JournalEntry, LedgerLine, Position, Row, RowResult, RowWrite
+
+
+class PostgresUnit:
+    """The port `Unit` over one connection inside a transaction."""
+
+    def __init__(self, session: Session, tables: Tables) -> None:
+        self._session = session
+        self._tables = tables
+
+    async def links_of_records(self, ids: Sequence[str]) -> dict[str, Link]:
+        return await pairs.of_records(self._session, ids) if ids else {}
+
+    async def links_of_rows(self, table: str, keys: Sequence[str]) -> dict[str, Link]:
+        return await pairs.of_rows(self._session, table, keys) if keys else {}
+
+    async def links_by_id(self, ids: Sequence[int]) -> dict[int, Link]:
+        return await pairs.by_id(self._session, ids) if ids else {}
+
+    async def put_links(self, links: Sequence[Link]) -> None:
+        await pairs.put(self._session, links)
+
+    async def remove_links(self, ids: Sequence[int]) -> None:
+        await pairs.remove(self._session, ids)
+
+    async def rows(self, step: Step, keys: Sequence[str]) -> dict[str, Row]:
+        return await user_rows.read_rows(self._session, await self._tables.of(self._session, step), keys)
+
+    async def match(self, step: Step, rule: Identify, values: Sequence[str]) -> dict[str, list[str]]:
+        return await user_rows.match_rows(
+            self._session, await self._tables.of(self._session, step), rule, values
+        )
+
+    async def write_rows(self, step: Step, writes: Sequence[RowWrite]) -> list[RowResult]:
+        return await user_rows.write_rows(self._session, await self._tables.of(self._session, step), writes)
+
+    async def local_changes(self, step: str, keys: Sequence[str]) -> dict[str, list[Change]]:
+        return await queue.of_rows(self._session, step, keys) if keys else {}
+
+    async def unsettled_records(self, ids: Sequence[str]) -> frozenset[str]:
+        return await queue.unsettled_records(self._session, ids) if ids else frozenset()
+
+    async def store_changes(self, changes: Sequence[Change]) -> None:
+        await queue.store(self._session, changes)
+
+    async def settle(self, ids: Sequence[int]) -> None:
+        await queue.settle(self._session, ids)
+
+    async def settle_rows(self, step: str, keys: Sequence[str], up_to: int) -> None:
+        await self._session.execute(Purpose.CAPTURE, QUERIES["settle_rows"], step, keys, up_to)
+
+    async def settle_records(self, ids: Sequence[str], up_to: int) -> None:
+        await self._session.execute(Purpose.CAPTURE, QUERIES["settle_records"], ids, up_to)
+
+    async def defer(self, deferrals: Sequence[Deferral]) -> None:
+        await queue.defer(self._session, deferrals)
+
+    async def release_waiting(self, references: Sequence[str]) -> int:
+        return await queue.release_waiting(self._session, references)
+
+    async def journal(self, entries: Sequence[JournalEntry]) -> None:
+        await log.append(self._session, entries)
+
+    async def ledger(self, lines: Sequence[LedgerLine]) -> None:
+        await log.append_ledger(self._session, lines)
+
+    async def save_position(self, position: Position) -> None:
+        await log.save_position(self._session, position)
+
+    async def deletes_since(self, step: str, since: datetime) -> int:
+        return await log.deletes_since(self._session, step, since)
+
+    async def count_links(self, step: str) -> int:
+        return int(await self._session.value(Purpose.LOG, QUERIES["count_links"], step))

@@ -1,0 +1,18 @@
+"""The org's API allowance, as each answer reports it.
+
+Salesforce documents the header `Sforce-Limit-Info: api-usage=18/15000`, which may go on with a per-app part, so it is
+searched and not matched whole.
+"""
+
+import re
+from typing import Final
+
+from daemon.ports.salesforce import Limits
+
+_USAGE: Final = re.compile(r"(?:^|[;,\s])api-usage=(\d{1,12})/(\d{1,12})", re.ASCII)
+
+
+def parse_limit_info(header: str | None) -> Limits | None:
+    """The allowance that a Sforce-Limit-Info header tells, or None."""
+    found = _USAGE.search(header) if header else None
+    return Limits(int(found[1]), int(found[2])) if found else None

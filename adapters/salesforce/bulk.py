@@ -1,0 +1,172 @@
+"""Reading a whole object through Bulk API 2.0: a query job, its end awaited, its result read page by page.
+
+Salesforce documents the calls: a job is polled until JobComplete, Failed or Aborted; results come in pages, each with
+the header row and with a `Sforce-Locator` header that is the text `null` at the end; an empty cell is null. A finished
+job's result does not change, so a page that breaks off is asked for again and the rows already given are skipped.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing, suppress
+from typing import Final
+
+import aiohttp
+
+from adapters.salesforce import faults, soql
+from adapters.salesforce.bulk_columns import Columns
+from adapters.salesforce.csv_rows import MalformedCsvError, csv_rows
+from adapters.salesforce.describe import COMPOUND_TYPES, Descriptions
+from adapters.salesforce.rows import fields_to_read
+from adapters.salesforce.session import Request, Session
+from daemon.domain.failure import CallFailedError
+from daemon.ports.salesforce import ObjectDescription, Record
+
+_FIRST_POLL_SECONDS: Final = 0.25
+_LONGEST_POLL_SECONDS: Final = 15.0
+_PAGE_ATTEMPTS: Final = 4
+_DISCARD_SECONDS: Final = 5.0
+_RUNNING: Final = frozenset({"UploadComplete", "InProgress", "Open"})
+_NO_LOCATOR: Final = frozenset({"", "null"})
+
+
+class BulkReader:
+    """Scans objects by query jobs."""
+
+    def __init__(self, session: Session, descriptions: Descriptions) -> None:
+        self._session = session
+        self._descriptions = descriptions
+
+    async def scan(self, name: str, fields: Sequence[str]) -> AsyncGenerator[Sequence[Record], None]:
+        """Every record of an object, in pages of some thousand; in no order. Raises CallFailedError."""
+        description = await self._descriptions.renewed(name)
+        names = [
+            field for field in fields_to_read(description, fields) if not _is_compound(description, field)
+        ]
+        job = await self._start(soql.select(names, description.name))
+        try:
+            await self._finished(job)
+            columns = Columns(description, fields)
+            locator: str | None = ""
+            while locator is not None:
+                position = _Page(locator)
+                async with aclosing(self._page(job, position, columns)) as pages:
+                    async for records in pages:
+                        yield records
+                locator = position.following
+        finally:
+            await self._discard(job)
+
+    async def _discard(self, job: str) -> None:
+        """Delete a job that nobody needs any more, if that can be done at once. Salesforce does so in seven days."""
+        with suppress(CallFailedError, TimeoutError):
+            async with asyncio.timeout(_DISCARD_SECONDS):
+                await self._session.send(Request("DELETE", self._path(job), "backfill", api="bulk"))
+
+    async def _start(self, query: str) -> str:
+        body = {
+            "operation": "query",
+            "query": query,
+            "contentType": "CSV",
+            "columnDelimiter": "COMMA",
+            "lineEnding": "LF",
+        }
+        answer = await self._session.send(
+            Request("POST", self._path(), "backfill", body, safe=True, api="bulk")
+        )
+        job = answer.json()
+        if not isinstance(job, Mapping) or not isinstance(job.get("id"), str):
+            raise CallFailedError(faults.senseless("a bulk query job has no id"))
+        return str(job["id"])
+
+    async def _finished(self, job: str) -> None:
+        clock = self._session.clock
+        deadline = clock.monotonic() + self._session.settings.bulk_job_seconds
+        pause = _FIRST_POLL_SECONDS
+        while True:
+            answer = await self._session.send(
+                Request("GET", self._path(job), "backfill", safe=True, api="bulk")
+            )
+            document = answer.json()
+            state = document.get("state") if isinstance(document, Mapping) else None
+            if state == "JobComplete":
+                return
+            if state not in _RUNNING:
+                said = document.get("errorMessage") if isinstance(document, Mapping) else None
+                raise CallFailedError(
+                    faults.no_answer(f"the bulk query job ended as {state}: {said or 'no reason given'}")
+                )
+            if clock.monotonic() >= deadline:
+                raise CallFailedError(faults.no_answer("the bulk query job did not end in time"))
+            await clock.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_POLL_SECONDS)
+
+    async def _page(
+        self, job: str, position: "_Page", columns: Columns
+    ) -> AsyncGenerator[list[Record], None]:
+        """The records of one page. Continues where it broke off, a few times."""
+        given = 0
+        for attempt in range(1, _PAGE_ATTEMPTS + 1):
+            try:
+                skip = given
+                async with aclosing(self._once(job, position, columns)) as pieces:
+                    async for rows in pieces:
+                        fresh = rows[skip:]
+                        skip -= len(rows) - len(fresh)
+                        given += len(fresh)
+                        if fresh:
+                            yield [columns.record(row) for row in fresh]
+                return  # noqa: TRY300 - the loop is the attempt
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                if attempt == _PAGE_ATTEMPTS:
+                    failure = faults.no_answer(
+                        f"a bulk result broke off {attempt} times: {type(error).__name__}"
+                    )
+                    raise CallFailedError(failure) from error
+            except MalformedCsvError as error:
+                raise CallFailedError(faults.senseless(f"a bulk result is malformed: {error}")) from error
+
+    async def _once(
+        self, job: str, position: "_Page", columns: Columns
+    ) -> AsyncGenerator[list[list[str]], None]:
+        settings = self._session.settings
+        query = f"maxRecords={settings.bulk_page_records}"
+        if position.locator:
+            query += f"&locator={soql.encoded(position.locator)}"
+        request = Request(
+            "GET",
+            f"{self._path(job)}/results?{query}",
+            "backfill",
+            safe=True,
+            api="bulk",
+            headers={"Accept": "text/csv"},
+        )
+        async with self._session.stream(request) as response:
+            following = response.headers.get("Sforce-Locator", "")
+            position.following = None if following in _NO_LOCATOR else following
+            begun = False
+            async for rows in csv_rows(response.content.iter_any(), settings.max_line_bytes):
+                if begun:
+                    yield rows
+                elif rows:
+                    begun = True
+                    columns.begin(rows[0])
+                    yield rows[1:]
+
+    def _path(self, job: str = "") -> str:
+        path = f"{self._session.settings.data_path}/jobs/query"
+        return f"{path}/{soql.encoded(job)}" if job else path
+
+
+class _Page:
+    """Where one page of a result begins, and, once it has been opened, where the next one does."""
+
+    __slots__ = ("following", "locator")
+
+    def __init__(self, locator: str) -> None:
+        self.locator = locator
+        self.following: str | None = None
+
+
+def _is_compound(description: ObjectDescription, name: str) -> bool:
+    field = description.fields.get(name)
+    return field is not None and field.type in COMPOUND_TYPES

@@ -1,0 +1,66 @@
+"""The records port, put together from its parts."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+
+from adapters.salesforce import soql
+from adapters.salesforce.bulk import BulkReader
+from adapters.salesforce.describe import Descriptions
+from adapters.salesforce.query import query_count
+from adapters.salesforce.reading import Reader
+from adapters.salesforce.session import Session
+from adapters.salesforce.writing import Writer
+from daemon.ports.salesforce import Deleted, Limits, Record, RecordWrite, WriteResult
+
+
+class SalesforceRecords:
+    """Implements `daemon.ports.salesforce.Records`."""
+
+    def __init__(self, session: Session, descriptions: Descriptions) -> None:
+        self._session = session
+        self._reader = Reader(session, descriptions)
+        self._writer = Writer(session, descriptions)
+        self._bulk = BulkReader(session, descriptions)
+
+    @property
+    def limits(self) -> Limits | None:
+        """The allowance as last reported; None before the first answer."""
+        return self._session.limits
+
+    @property
+    def clock_offset(self) -> float | None:
+        """Seconds by which Salesforce's clock is ahead of ours; None before the first answer."""
+        return self._session.server_clock.offset
+
+    async def read(self, name: str, fields: Sequence[str], ids: Sequence[str]) -> dict[str, Record]:
+        """The records that exist among these ids, by id."""
+        return await self._reader.read(name, fields, ids)
+
+    async def read_deleted(self, name: str, ids: Sequence[str]) -> dict[str, Deleted]:
+        """What became of ids that `read` did not find. An id whose record is there after all has no entry."""
+        return await self._reader.read_deleted(name, ids)
+
+    async def find(
+        self, name: str, fields: Sequence[str], by: str, values: Sequence[str]
+    ) -> dict[str, list[Record]]:
+        """The records whose field `by` has one of these values; a value that none has gets no entry."""
+        return await self._reader.find(name, fields, by, values)
+
+    async def write(
+        self, name: str, fields: Sequence[str], writes: Sequence[RecordWrite]
+    ) -> list[WriteResult]:
+        """Write records of one object, a result each, in order."""
+        return await self._writer.write(name, fields, writes)
+
+    async def count(self, name: str) -> int:
+        """How many records of an object this user can see."""
+        return await query_count(self._session, soql.count(name), "reconcile")
+
+    def scan(self, name: str, fields: Sequence[str], *, bulk: bool) -> AsyncIterator[Sequence[Record]]:
+        """Every record of an object, in pages."""
+        return self._bulk.scan(name, fields) if bulk else self._reader.scan(name, fields)
+
+    async def count_changed_since(self, name: str, since: datetime) -> int:
+        """How many records have a SystemModstamp later than this."""
+        where = f"SystemModstamp > {soql.instant(since)}"
+        return await query_count(self._session, soql.count(name, where), "heartbeat")

@@ -1,0 +1,78 @@
+"""Writing records: which of Salesforce's calls carries which write.
+
+Writes that depend on the record not having changed go out through Composite, a few to a call; the others through
+Collections, up to 200 to a call, those of one kind together. Calls run beside one another as far as the session
+allows. A call that fails gives its failure to each of its records, so one batch cannot take another down with it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from adapters.salesforce.collection import CollectionWriter
+from adapters.salesforce.composite import ConditionalWriter
+from adapters.salesforce.describe import Descriptions
+from adapters.salesforce.payload import refusal
+from adapters.salesforce.session import Session
+from daemon.domain.failure import CallFailedError
+from daemon.domain.plan import Operation
+from daemon.ports.salesforce import ObjectDescription, RecordWrite, WriteResult
+
+Batch = Sequence[RecordWrite]
+Sender = Callable[[ObjectDescription, Sequence[str], Batch], Awaitable[list[WriteResult]]]
+
+
+class Writer:
+    """Writes records of any object."""
+
+    def __init__(self, session: Session, descriptions: Descriptions) -> None:
+        self._session = session
+        self._descriptions = descriptions
+        self._collection = CollectionWriter(session)
+        self._conditional = ConditionalWriter(session)
+
+    async def write(self, name: str, fields: Sequence[str], writes: Batch) -> list[WriteResult]:
+        """A result for each write, in order. Never raises for a record or a failed call."""
+        results = [WriteResult(id=write.id, failure=refusal(write)) for write in writes]
+        sendable = [index for index, result in enumerate(results) if result.failure is None]
+        if not sendable:
+            return results
+        try:
+            description = await self._descriptions.of(name)
+        except CallFailedError as error:
+            return [WriteResult(id=write.id, failure=error.failure) for write in writes]
+
+        async def run(sender: Sender, indexes: Sequence[int]) -> None:
+            batch = [writes[index] for index in indexes]
+            try:
+                answers = await sender(description, fields, batch)
+            except CallFailedError as error:
+                answers = [WriteResult(id=write.id, failure=error.failure) for write in batch]
+            for index, answer in zip(indexes, answers, strict=True):
+                results[index] = answer
+
+        async with asyncio.TaskGroup() as calls:
+            for sender, indexes in self._calls(writes, sendable):
+                calls.create_task(run(sender, indexes))
+        return results
+
+    def _calls(self, writes: Batch, sendable: Sequence[int]) -> list[tuple[Sender, list[int]]]:
+        groups: dict[tuple[str, str], list[int]] = {}
+        for index in sendable:
+            groups.setdefault(_group(writes[index]), []).append(index)
+        settings = self._session.settings
+        calls: list[tuple[Sender, list[int]]] = []
+        for (kind, _), indexes in groups.items():
+            conditional = kind == "conditional"
+            sender: Sender = self._conditional.send if conditional else self._collection.send
+            size = settings.conditional_batch_size if conditional else settings.batch_size
+            calls.extend((sender, indexes[start : start + size]) for start in range(0, len(indexes), size))
+        return calls
+
+
+def _group(write: RecordWrite) -> tuple[str, str]:
+    """What a call must have in common: the operation, and the external id's field of an upsert."""
+    if write.operation is Operation.UPDATE and write.unmodified_since is not None:
+        return "conditional", ""
+    if write.operation is Operation.CREATE and write.external_id is not None:
+        return "upsert", write.external_id[0]
+    return write.operation.value, ""

@@ -1,0 +1,95 @@
+"""`record`, `conflict` and `log`: what became of one record, and why."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from daemon.cli.client import segment
+from daemon.cli.explaining import show_explanation
+from daemon.cli.guide import help_with
+from daemon.cli.invocation import Invocation
+from daemon.cli.lists import Limit, show_list
+
+_CONFLICT = (
+    "id",
+    "step",
+    "sf_id",
+    "key",
+    "field",
+    "kind",
+    "rule",
+    "winner",
+    "base",
+    "salesforce",
+    "postgres",
+    "at",
+)
+_LOG = ("at", "step", "direction", "sf_id", "key", "operation", "outcome", "code")
+
+_OfStep = Annotated[str, typer.Argument(metavar="STEP")]
+_Key = Annotated[str, typer.Argument(metavar="KEY", help="The key of the row, or the Salesforce id.")]
+_Step = Annotated[str | None, typer.Option("--step", metavar="STEP", help="Only this step.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    record = typer.Typer(
+        help=help_with(
+            "One record on both sides. KEY is the key of the row or the Salesforce id.",
+            "isthmus record explain people 4711",
+            "isthmus record show people 0035g00000XYZABAA4 --json",
+        ),
+        short_help="One record on both sides, and why it does or does not sync.",
+    )
+    record.command("explain", help="Why it does or does not sync: reads live, writes nothing.")(_explain)
+    record.command("show", help="Both sides, the link, what waits, and what happened.")(_show)
+    app.add_typer(record, name="record")
+
+    conflict = typer.Typer(
+        help=help_with("Both sides changed the same field.", "isthmus conflict list --step people"),
+        short_help="Both sides changed the same field.",
+    )
+    conflict.command("list", help="The ledger, newest first: both values, the base, the rule, the winner.")(
+        _conflicts
+    )
+    app.add_typer(conflict, name="conflict")
+
+    log = typer.Typer(
+        help=help_with("What happened.", "isthmus log list --step people --record 4711"),
+        short_help="What happened.",
+    )
+    log.command("list", help="Decisions and their outcomes, newest first.")(_log)
+    app.add_typer(log, name="log")
+
+
+def _explain(context: typer.Context, step: _OfStep, key: _Key) -> int:
+    invocation = Invocation.of(context)
+    path = f"/records/{segment(step)}/{segment(key)}/explain"
+    explained = invocation.client().call("POST", path)
+    if sys.stdout.isatty() and not invocation.flags.json:
+        show_explanation(invocation.out, explained)
+    else:
+        invocation.out.document(explained)
+    return 0
+
+
+def _show(context: typer.Context, step: _OfStep, key: _Key) -> int:
+    invocation = Invocation.of(context)
+    invocation.out.document(invocation.client().get(f"/records/{segment(step)}/{segment(key)}"))
+    return 0
+
+
+def _conflicts(context: typer.Context, step: _Step = None, limit: Limit = 100) -> int:
+    return show_list(context, "/conflicts", _CONFLICT, limit, step=step)
+
+
+def _log(
+    context: typer.Context,
+    step: _Step = None,
+    record: Annotated[
+        str | None, typer.Option("--record", metavar="KEY", help="The key of a row, or a Salesforce id.")
+    ] = None,
+    limit: Limit = 100,
+) -> int:
+    return show_list(context, "/log", _LOG, limit, step=step, record=record)

@@ -1,0 +1,67 @@
+"""The one way from the command line to the assembled program, imported only by commands that need it.
+
+The Protocol says what `daemon.compose` has to offer; everything heavy comes in behind it.
+"""
+
+from collections.abc import Coroutine
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from daemon.ports.database import Database
+from daemon.ports.salesforce import Catalogue, ChangeSource, Records
+
+if TYPE_CHECKING:
+    from daemon.settings.models import Settings
+
+
+class Sides(Protocol):
+    """Both sides, opened from settings. Neither is called before it is used."""
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What the org says of itself."""
+        ...
+
+    @property
+    def records(self) -> Records:
+        """Reading and writing records."""
+        ...
+
+    @property
+    def database(self) -> Database:
+        """Schema, capture and catalogue of the database."""
+        ...
+
+    def source(self) -> ChangeSource:
+        """A new source of change events; the caller closes it."""
+        ...
+
+
+class Composition(Protocol):
+    """What `daemon.compose` offers to the command line."""
+
+    def open_sides(self, settings: "Settings") -> AbstractAsyncContextManager[Sides]:
+        """Both sides, closed at the end of the block."""
+        ...
+
+    def run_daemon(self, settings: "Settings", *, migrate: bool, once: bool) -> Coroutine[Any, Any, int]:
+        """The daemon, until it is asked to stop, or with `once` until nothing is left to do; the exit status."""
+        ...
+
+    def run_demo(self, *, check: bool, database: str | None, keep: Path | None) -> Coroutine[Any, Any, int]:
+        """The demonstration; the exit status."""
+        ...
+
+    def run_emulator(
+        self, *, port: int, seed: Path | None, as_json: bool, hold: float
+    ) -> Coroutine[Any, Any, int]:
+        """The emulator of an org. `hold` is the number of seconds after which it stops; 0 means never."""
+        ...
+
+
+def composition() -> Composition:
+    """The assembled program."""
+    from daemon import compose
+
+    return compose

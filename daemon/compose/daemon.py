@@ -1,0 +1,275 @@
+"""`isthmus run`: the graph of the running daemon, and its life from start to clean stop."""
+
+import os
+import platform
+import random
+import socket
+import sys
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from adapters.http.server import HttpServer
+from adapters.http.tokens import Token
+from adapters.postgres.doorbell import PostgresDoorbell
+from adapters.postgres.housekeeping import Retention, keep_house, remember_instance
+from adapters.postgres.inspection import PostgresInspection
+from adapters.postgres.lease import PostgresLease
+from adapters.postgres.store import PostgresStore
+from adapters.prometheus.meter import PrometheusMeter
+from daemon import __version__
+from daemon.compose.sides import OpenSides, open_sides
+from daemon.compose.start import complete_capture, current_schema, refuse_shared_environment, take_lease
+from daemon.compose.steps import resolved
+from daemon.domain.failure import CallFailedError, IsthmusError
+from daemon.domain.mapping import Steps
+from daemon.flow.engine import Engine
+from daemon.flow.gauges import keep_gauges
+from daemon.flow.load import Loader
+from daemon.flow.parts import Parts
+from daemon.flow.stream import Stream
+from daemon.operations.endpoints import endpoints
+from daemon.operations.office import Office
+from daemon.runtime.clock import SystemClock
+from daemon.runtime.health import Component, Health
+from daemon.runtime.logs import configure_logs
+from daemon.runtime.loop_lag import measure_loop_lag
+from daemon.runtime.notify import Notifier
+from daemon.runtime.probes import probe_endpoints
+from daemon.runtime.redaction import Redaction
+from daemon.runtime.shutdown import DRAIN_SECONDS, Shutdown
+from daemon.runtime.supervisor import Supervisor
+from daemon.settings.models import Settings
+
+log = structlog.get_logger(__name__)
+
+CAPTURE_EVERY = 60.0
+HOUSEKEEPING_EVERY = 6 * 3600.0
+LEAVING_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Daemon:
+    """Everything that lives while this process leads."""
+
+    settings: Settings
+    sides: OpenSides
+    clock: SystemClock
+    meter: PrometheusMeter
+    health: Health
+    steps: Steps
+    lease: PostgresLease
+    parts: Parts
+    engine: Engine
+    doorbell: PostgresDoorbell
+    inspection: PostgresInspection
+    since: datetime
+
+    def noting(self, component: Component) -> Callable[[bool, str], None]:
+        """A place to tell how a component does."""
+        return lambda up, reason: self.health.note(component, up, reason)
+
+    def about(self) -> Mapping[str, Any]:
+        """The process, for `isthmus status`."""
+        return {
+            "name": self.settings.name,
+            "version": __version__,
+            "leader": self.leader(),
+            "components": {
+                part.value: {"up": (state := self.health.state(part)).up, "reason": state.reason}
+                for part in Component
+            },
+        }
+
+    def leader(self) -> Mapping[str, Any] | None:
+        """Who leads: this process, while it holds the lease."""
+        if not self.lease.epoch:
+            return None
+        return {"holder": holder_name(), "epoch": self.lease.epoch, "since": self.since.isoformat()}
+
+
+async def run_daemon(settings: Settings, *, migrate: bool, once: bool) -> int:
+    """The daemon, until it is asked to stop; with `once` until nothing is left to do. The exit status."""
+    clock, meter, notifier = SystemClock(), PrometheusMeter(), Notifier.from_environment(os.environ)
+    configure_logs(
+        style=settings.log.format,
+        level=settings.log.level,
+        name=settings.name,
+        redaction=Redaction(),
+        meter=meter,
+        environ=os.environ,
+    )
+    refuse_shared_environment()
+    health = Health(clock, meter)
+    with Shutdown() as shutdown:
+        async with open_sides(settings, clock=clock, meter=meter) as sides:
+            daemon = await _assemble(settings, sides, clock, meter, health, migrate=migrate)
+            server = _server(daemon)
+            metrics = settings.http.metrics_address
+            try:
+                await server.start(settings.http.api_address, metrics)
+                await _live(daemon, notifier, shutdown, once=once)
+            finally:
+                with suppress(CallFailedError, IsthmusError):
+                    await daemon.lease.release()
+                await server.close()
+    log.info("stopped")
+    return 0
+
+
+def holder_name() -> str:
+    """The name of this process in the lease."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+async def _assemble(
+    settings: Settings,
+    sides: OpenSides,
+    clock: SystemClock,
+    meter: PrometheusMeter,
+    health: Health,
+    *,
+    migrate: bool,
+) -> Daemon:
+    """Check what must be true, take the lease, and build the graph."""
+    version = await current_schema(sides, migrate=migrate)
+    health.schema_current = True
+    health.database_answered()
+    meter.gauge("isthmus_postgres_schema_version", version)
+    steps = await resolved(settings, sides)
+    health.configured = True
+    health.note(Component.SALESFORCE_API, True, "answering")
+    await complete_capture(sides, steps, install=migrate)
+    health.note(Component.CAPTURE, True, "triggers as they should be")
+    lease = PostgresLease(sides.pool.connector, holder_name())
+    await take_lease(lease, clock)
+    meter.gauge("isthmus_leader", 1)
+    await remember_instance(sides.pool, (await sides.catalogue.organisation())["instance_url"])
+    parts = Parts(
+        steps,
+        PostgresStore(sides.pool, lease),
+        sides.records,
+        clock,
+        meter,
+        jitter=random.SystemRandom().random,
+        new_id=lambda: str(uuid.uuid4()),
+    )
+    doorbell = PostgresDoorbell(sides.pool.connector, holder_name())
+    loader = Loader(parts, bulk_from=settings.salesforce.limits.bulk_from)
+    engine = Engine(
+        parts, loader, doorbell, lease, lambda up, reason: health.note(Component.POSTGRES, up, reason)
+    )
+    _describe_build(settings, meter)
+    return Daemon(
+        settings, sides, clock, meter, health, steps, lease, parts, engine, doorbell,
+        PostgresInspection(sides.pool), clock.now(),
+    )  # fmt: skip
+
+
+def _describe_build(settings: Settings, meter: PrometheusMeter) -> None:
+    meter.gauge("isthmus_build_info", 1, version=__version__, revision="", python=platform.python_version())
+    meter.gauge(
+        "isthmus_config_info",
+        1,
+        hash=uuid.uuid5(uuid.NAMESPACE_OID, settings.model_dump_json()).hex[:12],
+        profile=settings.profile,
+        environment=settings.salesforce.environment.value,
+    )
+
+
+def _server(daemon: Daemon) -> HttpServer:
+    office = Office(daemon.parts, daemon.inspection, daemon.about)
+    version = {"version": __version__, "python": sys.version.split()[0]}
+    probes = probe_endpoints(daemon.health, leader=daemon.leader, version=lambda: version)
+    tokens = tuple(Token(t.name, t.grants, t.token.read) for t in daemon.settings.http.auth.tokens)
+    return HttpServer(
+        [*probes, *endpoints(office)],
+        clock=daemon.clock,
+        meter=daemon.meter,
+        tokens=lambda: tokens,
+        render=daemon.meter.render,
+    )
+
+
+async def _live(daemon: Daemon, notifier: Notifier, shutdown: Shutdown, *, once: bool) -> None:
+    """Run every task until asked to stop, then let the batch in hand end."""
+    async with Supervisor(daemon.clock) as background:
+        _start_background(daemon, background, notifier)
+        async with Supervisor(daemon.clock) as work:
+            work.start("first loads", daemon.engine.load(), eternal=False)
+            if not once:
+                work.start("worker", daemon.engine.work())
+            notifier.ready(f"{len(daemon.steps.ordered)} steps, leading")
+            log.info("ready", steps=[step.name for step in daemon.steps.ordered])
+            if once:
+                await daemon.engine.loaded.wait()
+                await daemon.engine.drain()
+            else:
+                await shutdown.requested.wait()
+            notifier.stopping()
+            daemon.engine.stop()
+            await work.drain(DRAIN_SECONDS)
+        background.cancel()
+
+
+def _start_background(daemon: Daemon, tasks: Supervisor, notifier: Notifier) -> None:
+    clock, health, meter = daemon.clock, daemon.health, daemon.meter
+    stream = Stream(
+        daemon.parts,
+        daemon.settings.salesforce.channel,
+        daemon.sides.source,
+        daemon.noting(Component.SALESFORCE_STREAM),
+    )
+    tasks.start("beat of the event loop", health.beat())
+    tasks.start("lag of the event loop", measure_loop_lag(clock, meter))
+    tasks.start("watchdog of the service manager", notifier.feed_watchdog(clock))
+    tasks.start("probe of the database", health.watch_database(lambda: _probe(daemon)))
+    tasks.start("doorbell", daemon.doorbell.run())
+    tasks.start("lease", daemon.engine.keep_lease())
+    tasks.start("stream of change events", stream.run())
+    tasks.start("gauges", keep_gauges(daemon.parts, daemon.inspection, daemon.sides.pool.sample))
+    tasks.start("watch over capture", _watch_capture(daemon))
+    tasks.start("housekeeping", _keep_house(daemon))
+
+
+async def _probe(daemon: Daemon) -> None:
+    """Ask the database the time, and learn how far the three clocks are apart."""
+    facts = await daemon.sides.database.facts()
+    skew = daemon.parts.skew
+    skew.postgres = (facts.now - daemon.clock.now()).total_seconds() + facts.round_trip / 2
+    offset = daemon.sides.records.clock_offset
+    if offset is not None:
+        skew.salesforce = offset
+
+
+async def _watch_capture(daemon: Daemon) -> None:
+    """Look every minute whether the triggers are there and enabled; say it once when they are not, and when they are."""
+    pushing = [step for step in daemon.steps.ordered if step.direction.pushes]
+    complete = True
+    while True:
+        await daemon.clock.sleep(CAPTURE_EVERY)
+        try:
+            problems = await daemon.sides.database.capture_check(pushing)
+        except IsthmusError:
+            continue  # the probe of the database tells it
+        reason = "; ".join(f"{p.table}: {p.what}; {p.fix}" for p in problems) or "triggers as they should be"
+        daemon.health.note(Component.CAPTURE, not problems, reason)
+        if bool(problems) is complete:
+            complete = not problems
+            (log.info if complete else log.error)("capture_checked", complete=complete, problems=reason)
+
+
+async def _keep_house(daemon: Daemon) -> None:
+    kept = daemon.settings.retention
+    retention = Retention(kept.journal.days, kept.tombstones, kept.conflicts)
+    while True:
+        try:
+            await keep_house(daemon.sides.pool, retention)
+        except CallFailedError as error:
+            log.warning("housekeeping_failed", message=str(error)[:200])
+        await daemon.clock.sleep(HOUSEKEEPING_EVERY)

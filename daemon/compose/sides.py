@@ -1,0 +1,99 @@
+"""Both sides, opened from settings."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from adapters.memory.meter import MemoryMeter
+from adapters.postgres.database import PostgresDatabase
+from adapters.postgres.kept import KeptFacts
+from adapters.postgres.pool import Connector, Pool, PoolSettings
+from adapters.salesforce import (
+    ClientCredentialsLogin,
+    JwtLogin,
+    RefreshTokenLogin,
+    Salesforce,
+    SalesforceSettings,
+    connect,
+)
+from daemon.compose.rotation import RotatingToken
+from daemon.ports.clock import Clock
+from daemon.ports.meter import Meter
+from daemon.ports.salesforce import Catalogue, ChangeSource, Records
+from daemon.runtime.clock import SystemClock
+from daemon.settings.connections import ClientCredentialsAuth, Environment, JwtAuth, RefreshTokenAuth
+from daemon.settings.models import Settings
+from daemon.settings.secrets import text_of
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSides:
+    """The org and the database, ready to be asked."""
+
+    salesforce: Salesforce
+    database: PostgresDatabase
+    pool: Pool
+    clock: Clock
+    meter: Meter
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What the org says of itself."""
+        return self.salesforce.catalogue
+
+    @property
+    def records(self) -> Records:
+        """Reading and writing records."""
+        return self.salesforce.records
+
+    def source(self) -> ChangeSource:
+        """A new source of change events; the caller closes it."""
+        return self.salesforce.stream_factory()
+
+
+@asynccontextmanager
+async def open_sides(
+    settings: Settings, *, clock: Clock | None = None, meter: Meter | None = None
+) -> AsyncIterator[OpenSides]:
+    """Both sides until the block ends. Nothing is sent to either before it is needed."""
+    clock, meter = clock or SystemClock(), meter or MemoryMeter()
+    password = settings.database.password
+    connector = Connector(
+        settings.database.dsn,
+        clock=clock,
+        meter=meter,
+        password=password.read if password is not None else None,
+        settings=PoolSettings(size=settings.database.pool.max),
+    )
+    async with Pool(connector) as pool:
+        database = PostgresDatabase(pool)
+        rotating = RotatingToken(KeptFacts(pool), settings)
+        await rotating.load()
+        async with connect(_salesforce(settings, rotating), clock, meter) as salesforce:
+            yield OpenSides(salesforce, database, pool, clock, meter)
+
+
+def _salesforce(settings: Settings, rotating: RotatingToken) -> SalesforceSettings:
+    wanted = settings.salesforce
+    emulated = wanted.environment is Environment.EMULATOR
+    return SalesforceSettings(
+        login_url=wanted.token_url,
+        login=_login(settings, rotating),
+        api_version=wanted.api_version,
+        concurrency=wanted.limits.concurrency,
+        insecure_hosts=frozenset({wanted.host.partition(":")[0]}) if emulated else frozenset(),
+    )
+
+
+def _login(
+    settings: Settings, rotating: RotatingToken
+) -> JwtLogin | ClientCredentialsLogin | RefreshTokenLogin:
+    match settings.salesforce.auth:
+        case JwtAuth() as auth:
+            audience = settings.salesforce.audience
+            return JwtLogin(text_of(auth.client_id), auth.username, auth.private_key.read, audience)
+        case ClientCredentialsAuth() as auth:
+            return ClientCredentialsLogin(text_of(auth.client_id), auth.client_secret.read)
+        case RefreshTokenAuth() as auth:
+            secret = auth.client_secret.read if auth.client_secret is not None else None
+            return RefreshTokenLogin(text_of(auth.client_id), rotating.read, rotating.store, secret)

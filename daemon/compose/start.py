@@ -1,0 +1,79 @@
+"""What must be true before the daemon serves: its own environment, our schema, capture, and the lease."""
+
+import importlib.metadata
+
+from adapters.postgres.lease import PostgresLease
+from daemon.compose.sides import OpenSides
+from daemon.domain.failure import ConfigurationError, RefusedError
+from daemon.domain.mapping import Steps
+from daemon.ports.clock import Clock
+
+LEASE_PATIENCE = 4.0
+"""Seconds to wait for a lease whose holder may just be leaving."""
+
+PACKAGES = ("daemon", "adapters")
+
+
+def refuse_shared_environment() -> None:
+    """Raises ConfigurationError where another distribution owns a package of ours: each would overwrite the other."""
+    owners = importlib.metadata.packages_distributions()
+    for package in PACKAGES:
+        others = sorted(set(owners.get(package, ())) - {"isthmus"})
+        if others:
+            raise ConfigurationError(
+                f"isthmus shares its environment with {', '.join(others)}",
+                f"both install a package named `{package}`, and the later one overwrites the earlier",
+                "install isthmus into an environment of its own: uv tool install, pipx, or a new venv",
+            )
+
+
+async def current_schema(sides: OpenSides, *, migrate: bool) -> int:
+    """The schema's version once it is the newest. Raises ConfigurationError for an old or a newer one."""
+    applied, newest = await sides.database.schema_version()
+    if applied < newest and migrate:
+        await sides.database.migrate()
+        applied, newest = await sides.database.schema_version()
+    if applied < newest:
+        raise ConfigurationError(
+            f"the schema isthmus is at migration {applied} of {newest}",
+            "this version of the daemon needs the newest one",
+            "run: isthmus migrate   (it prints the SQL first with: isthmus migrate plan)",
+        )
+    if applied > newest:
+        raise ConfigurationError(
+            f"the schema isthmus is at migration {applied}, this version knows {newest}",
+            "a newer version of isthmus has migrated it",
+            "run that version, or a later one",
+        )
+    return applied
+
+
+async def complete_capture(sides: OpenSides, steps: Steps, *, install: bool) -> None:
+    """Triggers are there, enabled and as we would make them now. Raises ConfigurationError otherwise."""
+    pushing = [step for step in steps.ordered if step.direction.pushes]
+    if install:
+        await sides.database.capture_install(pushing)
+    problems = await sides.database.capture_check(pushing)
+    if problems:
+        raise ConfigurationError(
+            "capture is not complete, so local changes would not be seen",
+            "; ".join(f"{problem.table}: {problem.what}" for problem in problems),
+            "run: isthmus capture install   (it prints the SQL first with: isthmus capture plan)",
+        )
+
+
+async def take_lease(lease: PostgresLease, clock: Clock) -> None:
+    """Take the lease, waiting a moment for a holder that is leaving. Raises RefusedError while another one lives."""
+    deadline = clock.monotonic() + LEASE_PATIENCE
+    while not await lease.acquire():
+        if clock.monotonic() > deadline:
+            found = await lease.holder()
+            name, since = (
+                (found[0], found[2].isoformat(timespec="seconds")) if found else ("another daemon", "now")
+            )
+            raise RefusedError(
+                "another daemon keeps this database in step already",
+                f"{name} holds the lease since {since}",
+                "stop it first, or wait until its lease ends (15 s after it was last seen)",
+            )
+        await clock.sleep(0.5)

@@ -1,0 +1,62 @@
+"""A link: the pair of one Salesforce record and one row, with the values on which both last agreed."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final
+
+from daemon.domain.value import Values, no_values
+
+UNKNOWN_OUTCOME: Final = datetime(9999, 12, 31, tzinfo=UTC)
+"""The value of `Link.own` while a write of ours is on its way and nobody knows whether it was done."""
+
+
+class LinkState(StrEnum):
+    """What a link is good for. Every state is stored."""
+
+    LINKED = "linked"  # set when a pair is made; values travel
+    BROKEN = "broken"  # one half is gone or was merged away, the other was kept; set by a plan
+    BLOCKED = "blocked"  # an operator said: never pair these
+    TOMBSTONE = "tombstone"  # both halves are gone; kept 30 days so that an undelete finds its row again
+
+
+class LinkOrigin(StrEnum):
+    """How a link came to be."""
+
+    EXTERNAL_ID = "external_id"
+    SALESFORCE_ID = "salesforce_id"
+    FIELD = "field"
+    CREATED = "created"
+    OPERATOR = "operator"
+    CONVERSION = "conversion"
+    MERGE = "merge"
+    UNDELETE = "undelete"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One pair.
+
+    `base` holds canonical values by field name. `seen` is the Salesforce second up to which the base is known to be
+    complete. `own` is the second of our last acknowledged write (or an upper estimate of it), and `UNKNOWN_OUTCOME`
+    while a write is in doubt. `id` is 0 for a link that is not stored yet. `key` is the row's key as text: the
+    column's own text, or a JSON array of texts for a key of several columns.
+    """
+
+    id: int
+    step: str
+    object: str
+    sf_id: str
+    table: str
+    key: str
+    state: LinkState = LinkState.LINKED
+    origin: LinkOrigin = LinkOrigin.CREATED
+    base: Values = field(default_factory=no_values)
+    seen: datetime | None = None
+    own: datetime | None = None
+    merged_into: str | None = None
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether a write of ours is on its way with no known outcome."""
+        return self.own == UNKNOWN_OUTCOME

@@ -1,0 +1,81 @@
+"""Conflict rules as data: who wins, when, per field."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from daemon.domain.side import Side
+
+
+class Policy(StrEnum):
+    """Who wins when both sides changed one field differently since they last agreed."""
+
+    NEWEST = "newest"  # by corrected time of the change; within the window a tie
+    RECORD_NEWEST = "record_newest"  # the record whose change is newest wins whole, disjoint edits included
+    SALESFORCE = "salesforce"
+    POSTGRES = "postgres"
+    SALESFORCE_UNLESS_BLANK = "salesforce_unless_blank"
+    POSTGRES_UNLESS_BLANK = "postgres_unless_blank"
+    TRUE_WINS = "true_wins"  # for flags: an opt-out is never lost
+    MANUAL = "manual"  # nobody: the field waits for an operator
+    PUSH_ALWAYS = "push_always"  # a local change always goes out; Salesforce's comes in only when it is newer
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictRule:
+    """A policy, which side a tie goes to, and how near two instants must be to be a tie."""
+
+    policy: Policy = Policy.NEWEST
+    tie: Side = Side.SALESFORCE
+    window: timedelta = timedelta(seconds=2)
+
+
+class OnDelete(StrEnum):
+    """What a delete on one side does to the other."""
+
+    PROPAGATE = "propagate"
+    KEEP = "keep"
+
+
+class DeleteConflict(StrEnum):
+    """What happens when one side deletes what the other has changed since they last agreed."""
+
+    PARK = "park"
+    DELETE_WINS = "delete_wins"
+    UPDATE_WINS = "update_wins"
+
+
+class ConvertedLead(StrEnum):
+    """Where the link of a converted lead goes."""
+
+    FOLLOW_CONTACT = "follow_contact"
+    FOLLOW_ACCOUNT = "follow_account"
+    UNLINK = "unlink"
+    PARK = "park"
+    IGNORE = "ignore"
+
+
+class OnAmbiguous(StrEnum):
+    """What happens when an identifier matches several records."""
+
+    PARK = "park"
+    NEWEST = "newest"
+    OLDEST = "oldest"
+
+
+class Behaviour(StrEnum):
+    """What a step does in one direction with a linked, a matched and an unmatched record."""
+
+    UPDATE_OR_CREATE = "update_or_create"
+    UPDATE_ONLY = "update_only"
+    CREATE_ONLY = "create_only"
+
+    @property
+    def updates(self) -> bool:
+        """Whether a record that exists on the other side is updated."""
+        return self is not Behaviour.CREATE_ONLY
+
+    @property
+    def creates(self) -> bool:
+        """Whether a record that has no match on the other side is created there."""
+        return self is not Behaviour.UPDATE_ONLY

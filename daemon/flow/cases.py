@@ -1,0 +1,95 @@
+"""The unit of the worker's work: one pair, or one half, with all that waits for it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from daemon.domain.change import Change, ChangeKind, ChangeState
+from daemon.domain.link import Link, LinkOrigin, LinkState
+from daemon.domain.mapping import Step
+from daemon.domain.plan import Hold, Plan
+from daemon.domain.side import Side
+from daemon.domain.value import Values, no_values
+from daemon.ports.salesforce import Deleted, Record, WriteResult
+from daemon.ports.store import Row, Unit
+from daemon.reconcile.fold import fold
+
+
+@dataclass(slots=True)
+class Case:
+    """One record and everything that waits for it, filled stage by stage.
+
+    `theirs` are stored changes of the Salesforce side, `ours` those of the PostgreSQL side, oldest first. `record` is
+    what was read, `deleted` what became of a record that is not there, `blind` that the base stands for the record.
+    `matched` is the Salesforce id that an unlinked row belongs to.
+    """
+
+    step: Step
+    link: Link | None = None
+    sf_id: str | None = None
+    key: str | None = None
+    theirs: tuple[Change, ...] = ()
+    ours: tuple[Change, ...] = ()
+    row: Row | None = None
+    record: Record | None = None
+    deleted: Deleted | None = None
+    blind: bool = False
+    origin: LinkOrigin | None = None
+    hold: Hold | None = None
+    plan: Plan = field(default_factory=Plan)
+    external_id: tuple[str, str] | None = None
+    result: WriteResult | None = None
+    sent: Values = field(default_factory=no_values)
+    settled_early: bool = False
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """All stored changes of the case."""
+        return (*self.theirs, *self.ours)
+
+    @property
+    def news(self) -> Change:
+        """The Salesforce side's changes as one."""
+        return fold(self.theirs)
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether a write of ours was sent whose outcome nobody knows."""
+        return any(change.state is ChangeState.SENT for change in self.ours)
+
+    @property
+    def linked(self) -> bool:
+        """Whether the case has a living link."""
+        return self.link is not None and self.link.state is LinkState.LINKED
+
+
+async def gather(unit: Unit, step: Step, changes: Sequence[Change]) -> list[Case]:
+    """Cases of one step from its stored changes: what belongs to one pair becomes one case."""
+    theirs = [change for change in changes if change.side is Side.SALESFORCE and change.sf_id is not None]
+    ours = [change for change in changes if change.side is Side.POSTGRES and change.key is not None]
+    await _follow_keys(unit, step, ours)
+    by_record = await unit.links_of_records(sorted({c.sf_id for c in theirs if c.sf_id}))
+    by_row = await unit.links_of_rows(step.table.qualified, sorted({c.key for c in ours if c.key}))
+    cases: dict[tuple[str, str], Case] = {}
+    for change in theirs:
+        link = by_record.get(change.sf_id or "")
+        name = ("key", link.key) if link is not None else ("id", change.sf_id or "")
+        case = cases.setdefault(name, Case(step, link, change.sf_id, link.key if link else None))
+        case.theirs += (change,)
+    for change in ours:
+        link = by_row.get(change.key or "")
+        case = cases.setdefault(("key", change.key or ""), Case(step, link, None, change.key))
+        case.ours += (change,)
+        if link is not None and case.link is None:
+            case.link = link
+        if link is not None and case.sf_id is None and link.state is not LinkState.TOMBSTONE:
+            case.sf_id = link.sf_id
+    return list(cases.values())
+
+
+async def _follow_keys(unit: Unit, step: Step, changes: Iterable[Change]) -> None:
+    """A row whose primary key changed keeps its link."""
+    renamed = {c.old_key: c.key for c in changes if c.kind is ChangeKind.REKEY and c.old_key and c.key}
+    if not renamed:
+        return
+    links = await unit.links_of_rows(step.table.qualified, sorted(renamed))
+    await unit.put_links([replace(link, key=renamed[old] or old) for old, link in links.items()])

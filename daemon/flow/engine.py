@@ -1,0 +1,103 @@
+"""The road as tasks: what runs side by side while this process leads."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import structlog
+
+from daemon.domain.failure import CallFailedError
+from daemon.flow.load import Loader
+from daemon.flow.parts import Parts
+from daemon.flow.worker import Worker
+from daemon.ports.store import Doorbell, Lease, LeaseLostError
+
+log = structlog.get_logger(__name__)
+
+POLL = 5.0
+"""Seconds after which stored changes are looked for without a ring: the poll is the truth."""
+
+LEASE_EVERY = 5.0
+FAILURE_PAUSE = 1.0
+
+Health = Callable[[bool, str], None]
+
+
+class Engine:
+    """Runs the worker, the first loads and the lease. `health` is told how the database does."""
+
+    def __init__(
+        self, parts: Parts, loader: Loader, doorbell: Doorbell, lease: Lease, health: Health
+    ) -> None:
+        self._parts = parts
+        self._loader = loader
+        self._worker = Worker(parts, loader.reload)
+        self._doorbell = doorbell
+        self._lease = lease
+        self._health = health
+        self._stopping = asyncio.Event()
+        self._resting: asyncio.Timeout | None = None
+        self.loaded = asyncio.Event()
+
+    def stop(self) -> None:
+        """Take no new batch: the one in hand is finished."""
+        self._stopping.set()
+        if self._resting is not None:
+            self._resting.reschedule(asyncio.get_running_loop().time())
+
+    async def work(self) -> None:
+        """Settle stored changes until told to stop; wake on a ring, and look every few seconds without one."""
+        while not self._stopping.is_set():
+            if not await self._guarded(self._worker.round):
+                await self._rest()
+
+    async def _rest(self) -> None:
+        """Until a ring, a poll's time or the order to stop, whichever comes first."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(POLL) as self._resting:
+                if not self._stopping.is_set():
+                    await self._doorbell.wait(POLL)
+        self._resting = None
+
+    async def load(self) -> None:
+        """First loads, once. What fails is tried again: a load goes on from the start, and changes nothing twice."""
+        while not self._stopping.is_set():
+            if await self._guarded(self._load_all):
+                self.loaded.set()
+                return
+
+    async def _load_all(self) -> int:
+        await self._loader.first_loads()
+        return 1
+
+    async def keep_lease(self) -> None:
+        """Renew the lease until it is lost; losing it ends the process, because another one writes now."""
+        while True:
+            await self._parts.clock.sleep(LEASE_EVERY)
+            try:
+                renewed = await self._lease.renew()
+            except CallFailedError as error:
+                self._health(False, str(error))
+                continue
+            if not renewed:
+                message = "the lease was lost to another daemon"
+                raise LeaseLostError(message)
+
+    async def drain(self) -> int:
+        """Work until nothing is due; how many changes that were. For `run --once` and for scripts."""
+        done = 0
+        while count := await self._worker.round():
+            done += count
+        return done
+
+    async def _guarded(self, act: Callable[[], Awaitable[int]]) -> int:
+        """One act; a failure of a system is told, waited for, and tried again. Anything else is a defect and ends us."""
+        try:
+            done = await act()
+        except CallFailedError as error:
+            self._health(False, str(error))
+            log.warning("round_failed", code=error.failure.code, message=error.failure.message[:200])
+            await self._parts.clock.sleep(FAILURE_PAUSE)
+            return 0
+        self._health(True, "answering")
+        return done

@@ -1,0 +1,245 @@
+"""The end of the worker's round: every case becomes an observation, a settled change or a deferred one."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from daemon.domain.change import ChangeState, Source
+from daemon.domain.failure import Failure, FailureKind
+from daemon.domain.link import LinkOrigin
+from daemon.domain.mapping import Step
+from daemon.domain.plan import Operation, Outcome
+from daemon.domain.side import Side
+from daemon.domain.value import Raw
+from daemon.domain.view import Presence
+from daemon.flow.accounts import count_plan, journal_entry, operation_name
+from daemon.flow.cases import Case
+from daemon.flow.deferral import after_failure, after_hold
+from daemon.flow.observation import Observation
+from daemon.flow.parts import Parts
+from daemon.flow.planning import confirmed, pending_hold
+from daemon.flow.sending import raw_values, taken
+from daemon.flow.settle import settle
+from daemon.ports.store import Deferral, JournalEntry, Unit
+from daemon.reconcile.remedy import backoff
+
+
+async def finish(parts: Parts, unit: Unit, step: Step, cases: Sequence[Case]) -> None:
+    """Settle the cases of one step in the transaction that is given."""
+    observations = [seen for case in cases if (seen := observed(parts, case)) is not None]
+    await settle(parts, unit, observations)
+    observed_ids = {seen.sf_id for seen in observations}
+    settled: list[int] = []
+    deferred: list[Deferral] = []
+    journal: list[JournalEntry] = []
+    for case in cases:
+        _finish_ours(parts, case, settled, deferred)
+        if case.sf_id not in observed_ids:
+            _finish_theirs(parts, case, settled, deferred)
+        journal += _journal(parts, case)
+    await unit.settle(settled)
+    await unit.defer(deferred)
+    await unit.journal(journal)
+    await _calm_links(unit, cases)
+    await _settle_superseded(unit, step, cases)
+
+
+def observed(parts: Parts, case: Case) -> Observation | None:
+    """What the case tells about its Salesforce record; None where nothing was learned."""
+    if case.hold is not None or case.settled_early:
+        return None
+    result = case.result
+    if result is not None and result.failure is None and result.id is not None:
+        return _written(parts, case)
+    if (
+        result is not None
+        and result.failure is not None
+        and result.failure.kind is FailureKind.UNKNOWN_OUTCOME
+    ):
+        return None
+    base = Observation(case.step, case.sf_id or "", _source(case), parts.clock.now(), changes=case.theirs)
+    if case.record is not None:
+        lost, lost_at = _news(case)
+        return replace(
+            base,
+            at=case.record.stamp,
+            raw=case.record.values,
+            complete=True,
+            confirmed=confirmed(case),
+            key=case.key,
+            origin=case.origin,
+            kept=case.ours if result is not None else (),
+            lost=lost,
+            lost_at=lost_at,
+        )
+    if case.deleted is not None:
+        return replace(
+            base, at=_second(parts.clock.now()), presence=Presence.GONE, merged_into=case.deleted.merged_into
+        )
+    return None
+
+
+def _written(parts: Parts, case: Case) -> Observation:
+    result, write = case.result, case.plan.salesforce
+    assert result is not None
+    assert result.id is not None
+    assert write is not None
+    at = result.at or _second(parts.clock.now())
+    seen = Observation(
+        case.step,
+        result.id,
+        _source(case),
+        at,
+        changes=case.theirs,
+        own=at,
+        confirmed={**confirmed(case), **taken(case.step, case.sent)},
+        key=case.key,
+        origin=case.origin or LinkOrigin.CREATED,
+        external_id=case.external_id[1] if case.external_id else None,
+    )
+    if write.operation is Operation.DELETE:
+        return replace(seen, presence=Presence.GONE)
+    if result.record is not None:
+        own = result.record.stamp
+        return replace(seen, at=own, own=own, raw=result.record.values, complete=True)
+    sent = raw_values(case.step, write)
+    if case.record is not None:
+        raw = {**case.record.values, **sent}
+        return replace(seen, at=case.record.stamp, raw=raw, complete=True)
+    return replace(seen, raw=sent, moves_seen=False)
+
+
+def _source(case: Case) -> Source:
+    return case.theirs[-1].source if case.theirs else Source.TRIGGER
+
+
+def _second(moment: datetime) -> datetime:
+    return moment.replace(microsecond=0)
+
+
+def _news(case: Case) -> tuple[dict[str, Raw], datetime | None]:
+    """What stored events said, to be compared with what the record holds by now."""
+    if not case.theirs:
+        return {}, None
+    news = case.news
+    return dict(news.values), news.at
+
+
+def _finish_ours(parts: Parts, case: Case, settled: list[int], deferred: list[Deferral]) -> None:
+    """The local side's changes: settled, or waiting for another try, another record or a person."""
+    if not case.ours:
+        return
+    failure = case.result.failure if case.result is not None else None
+    hold = pending_hold(case)
+    last = case.ours[-1]
+    if failure is not None:
+        kept = _in_doubt(parts, case, failure) if failure.kind is FailureKind.UNKNOWN_OUTCOME else None
+        deferred.append(kept or after_failure(parts, case.step, last, failure))
+    elif hold is not None:
+        deferred.append(after_hold(parts, case.step, last, hold))
+    else:
+        settled.append(last.id)
+    settled += [change.id for change in case.ours[:-1]]
+
+
+def _in_doubt(parts: Parts, case: Case, failure: Failure) -> Deferral:
+    """Nobody knows whether it was done: it stays sent, and is resolved by reading at its next turn."""
+    last = case.ours[-1]
+    delay = backoff(case.step.retry, last.attempts + 1, parts.jitter())
+    parts.meter.count(
+        "isthmus_record_failures_total", step=case.step.name, direction="push", reason=failure.reason.value
+    )
+    return Deferral(
+        last.id,
+        ChangeState.SENT,
+        parts.database_now() + delay,
+        last.attempts + 1,
+        failure.code,
+        f"{failure.reason.value}: {failure.message}",
+        failure.advice,
+    )
+
+
+def _finish_theirs(parts: Parts, case: Case, settled: list[int], deferred: list[Deferral]) -> None:
+    """Salesforce-side changes of a case about which nothing was observed."""
+    if not case.theirs:
+        return
+    result = case.result
+    unanswered = result is not None and result.failure is not None
+    if case.hold is not None and not case.ours:
+        deferred.append(after_hold(parts, case.step, case.theirs[-1], case.hold))
+        settled += [change.id for change in case.theirs[:-1]]
+    elif unanswered and result is not None and result.failure is not None:
+        deferred += [after_failure(parts, case.step, change, result.failure) for change in case.theirs]
+    else:
+        settled += [change.id for change in case.theirs]
+
+
+def _journal(parts: Parts, case: Case) -> list[JournalEntry]:
+    if not case.ours or (case.plan.salesforce is None and pending_hold(case) is None and not case.plan.held):
+        return []
+    failure = case.result.failure if case.result is not None else None
+    hold = case.hold or case.plan.held.get(Side.SALESFORCE)
+    written = case.result is not None and failure is None
+    waits = hold is not None and hold.outcome is not Outcome.PARK
+    outcome = "applied" if written else "skipped" if waits and failure is None else "parked"
+    operation = operation_name(case.plan, Side.SALESFORCE)
+    count_plan(parts.meter, case.step, replace(case.plan, ledger=()), "push", operation, outcome)
+    now = parts.clock.now()
+    if written:
+        waited = max(0.0, (now - case.ours[0].at).total_seconds())
+        parts.meter.observe("isthmus_sync_latency_seconds", waited, step=case.step.name, direction="push")
+        parts.meter.gauge(
+            "isthmus_last_applied_timestamp_seconds", now.timestamp(), step=case.step.name, direction="push"
+        )
+    return [
+        journal_entry(
+            at=now,
+            step=case.step,
+            sf_id=case.result.id if written and case.result is not None else case.sf_id,
+            key=case.key,
+            source=case.ours[-1].source.value,
+            direction="push",
+            plan=case.plan,
+            operation=operation,
+            outcome=outcome,
+            code=failure.code if failure else hold.code if hold else None,
+            inputs={"changes": [change.id for change in case.ours], "blind": case.blind},
+        )
+    ]
+
+
+async def _calm_links(unit: Unit, cases: Sequence[Case]) -> None:
+    """A conditional write that was refused was not done: its link is in doubt no more."""
+    calm = [
+        case.link
+        for case in cases
+        if case.link is not None
+        and case.record is None
+        and case.deleted is None
+        and case.result is not None
+        and case.result.failure is not None
+        and case.result.failure.kind is not FailureKind.UNKNOWN_OUTCOME
+    ]
+    await unit.put_links(calm)
+
+
+async def _settle_superseded(unit: Unit, step: Step, cases: Sequence[Case]) -> None:
+    """A newer state has been written: whatever older change of the record was parked is told by it."""
+    done = [case for case in cases if case.ours and case.result is not None and case.result.failure is None]
+    keys = {
+        case.key: case.ours[-1].id for case in done if case.key is not None and pending_hold(case) is None
+    }
+    if keys:
+        await unit.settle_rows(step.name, sorted(keys), min(keys.values()) - 1)
+    whole = {
+        case.sf_id: case.theirs[-1].id
+        for case in cases
+        if case.sf_id is not None
+        and case.theirs
+        and case.record is not None
+        and not case.plan.held
+        and not case.hold
+    }
+    if whole:
+        await unit.settle_records(sorted(whole), min(whole.values()) - 1)

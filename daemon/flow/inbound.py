@@ -1,0 +1,213 @@
+"""Change events into the database: what can be settled at once is, and the rest is stored, in one transaction.
+
+An event is settled at once if its record is linked (or new), nothing of it is waiting in the inbox, no write of ours
+is in doubt, and the second of the event tells its order. Anything else is stored in the same transaction that moves
+the stream's position, and is settled by the worker after reading the record. So a crash loses nothing and a
+redelivered event has no effect.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from daemon.domain.canonical import from_salesforce
+from daemon.domain.change import Change, ChangeKind, Source
+from daemon.domain.link import Link, LinkState
+from daemon.domain.mapping import Step
+from daemon.domain.side import Side
+from daemon.domain.value import Raw, Value
+from daemon.flow.observation import Observation
+from daemon.flow.parts import Parts
+from daemon.flow.settle import settle
+from daemon.flow.views import CONVERSION_FIELDS
+from daemon.ports.salesforce import Event, EventBatch, EventKind
+from daemon.ports.store import Position, Unit
+from daemon.reconcile.fence import Worth, worth
+
+OVERTAKEN = 0.25
+"""Seconds to wait for the answer of a write of ours whose echo came first."""
+
+_KINDS: Mapping[EventKind, ChangeKind] = {
+    EventKind.CREATE: ChangeKind.CREATE,
+    EventKind.UPDATE: ChangeKind.UPDATE,
+    EventKind.DELETE: ChangeKind.DELETE,
+    EventKind.UNDELETE: ChangeKind.UNDELETE,
+    EventKind.GAP_RECORD: ChangeKind.REREAD,
+    EventKind.GAP_OBJECT: ChangeKind.REREAD,
+}
+
+
+@dataclass(slots=True)
+class Sorted:
+    """A batch, sorted by what happens to it."""
+
+    observations: list[Observation] = field(default_factory=list)
+    stored: list[Change] = field(default_factory=list)
+    objects: set[str] = field(default_factory=set)  # to be read whole
+    echoes: int = 0
+
+
+async def take_in(parts: Parts, batch: EventBatch, transport: str) -> frozenset[str]:
+    """Settle or store a batch and move the position, in one transaction. Returns objects that must be read whole."""
+    events = [event for event in batch.events if event.object in parts.steps.by_object]
+    await parts.flight.landed({event.id for event in events} | {e.object for e in events}, OVERTAKEN)
+    async with parts.writing, parts.store.begin() as unit:
+        found = await _sort(parts, unit, events)
+        await settle(parts, unit, found.observations)
+        await unit.store_changes([*found.stored, *_whole_objects(parts, found, events)])
+        if batch.position is not None:
+            at = max((event.at for event in batch.events), default=None)
+            await unit.save_position(Position(batch.channel, transport, batch.position, at))
+    _count(parts, batch, len(events), found)
+    return frozenset(found.objects)
+
+
+async def _sort(parts: Parts, unit: Unit, events: Sequence[Event]) -> Sorted:
+    by_record: dict[str, list[Event]] = {}
+    found = Sorted()
+    for event in events:
+        if event.kind is EventKind.GAP_OBJECT:
+            found.objects.add(event.object)
+        else:
+            by_record.setdefault(event.id, []).append(event)
+    if not by_record:
+        return found
+    ids = sorted(by_record)
+    links = await unit.links_of_records(ids)
+    behind = await unit.unsettled_records(ids)
+    for sf_id, mine in by_record.items():
+        link = links.get(sf_id)
+        step = _step(parts, mine[0].object, link)
+        if sf_id in behind or (link is not None and link.in_doubt):
+            found.stored += [_stored(step, event, link) for event in mine]
+        else:
+            _sort_record(found, step, link, mine)
+    return found
+
+
+def _step(parts: Parts, name: str, link: Link | None) -> Step:
+    """The step of a linked record is its link's; a new one goes to the first step of its object."""
+    if link is not None and link.step in parts.steps.by_name:
+        return parts.steps.by_name[link.step]
+    return parts.steps.by_object[name][0]
+
+
+def _sort_record(found: Sorted, step: Step, link: Link | None, events: Sequence[Event]) -> None:
+    """The events of one record, in the order of the stream."""
+    needs_reading = any(
+        event.kind in (EventKind.DELETE, EventKind.GAP_RECORD) or event.reread & set(step.salesforce_fields)
+        for event in events
+    )
+    if needs_reading:
+        found.stored += [_stored(step, event, link) for event in events]
+        return
+    if link is None or link.state is not LinkState.LINKED:
+        _sort_stranger(found, step, link, events)
+        return
+    fresh = [event for event in events if link.seen is None or event.at >= link.seen]
+    if not fresh:
+        found.echoes += len(events)
+        return
+    values, times = _folded(step, fresh)
+    covered = covers(step, link)
+    judged = worth(link, min(event.at for event in fresh), canonical(step, values))
+    if judged is Worth.CONFIRMS and covered and values.get("IsConverted") is not True:
+        found.echoes += len(events)
+    elif judged in (Worth.NEWS, Worth.CONFIRMS) and covered:
+        found.observations.append(
+            Observation(step, link.sf_id, Source.STREAM, fresh[-1].at, raw=values, times=times)
+        )
+    else:
+        found.stored += [_stored(step, event, link) for event in fresh]
+
+
+def _sort_stranger(found: Sorted, step: Step, link: Link | None, events: Sequence[Event]) -> None:
+    """A record without a living link: one that is told whole can be paired or made at once, any other is read first."""
+    whole = events[0].kind in (EventKind.CREATE, EventKind.UNDELETE)
+    if whole and (link is None or link.state is LinkState.TOMBSTONE):
+        values, _ = _folded(step, events)
+        found.observations.append(
+            Observation(
+                step,
+                events[0].id,
+                Source.STREAM,
+                events[-1].at,
+                raw=values,
+                complete=True,
+                absent_is_null=True,
+            )
+        )
+    else:
+        found.stored += [_stored(step, event, link) for event in events]
+
+
+def _folded(step: Step, events: Sequence[Event]) -> tuple[dict[str, Raw], dict[str, datetime]]:
+    """The last word on each field that matters to a step, and the second it was spoken in."""
+    wanted = {*step.salesforce_fields, *(CONVERSION_FIELDS if step.object == "Lead" else ())}
+    values: dict[str, Raw] = {}
+    times: dict[str, datetime] = {}
+    for event in events:
+        for name, raw in event.values.items():
+            if name in wanted:
+                values[name] = raw
+                times[name] = event.at
+    return values, times
+
+
+def covers(step: Step, link: Link) -> bool:
+    """Whether every mapped field has a last agreed value: a newly mapped one has to be read once."""
+    return all(item.name in link.base for item in step.fields if not item.is_constant)
+
+
+def canonical(step: Step, raw: Mapping[str, Raw]) -> dict[str, Value]:
+    """The canonical values of the mapped fields among raw ones."""
+    values: dict[str, Value] = {}
+    for name, item in raw.items():
+        mapped = step.by_name.get(name)
+        if mapped is not None:
+            reading = from_salesforce(mapped, item)
+            if not reading.absent:
+                values[name] = reading.value
+    return values
+
+
+def _stored(step: Step, event: Event, link: Link | None) -> Change:
+    return Change(
+        step=step.name,
+        side=Side.SALESFORCE,
+        kind=_KINDS[event.kind],
+        source=Source.STREAM,
+        at=event.at,
+        sf_id=event.id,
+        key=link.key if link is not None else None,
+        values=event.values,
+    )
+
+
+def _whole_objects(parts: Parts, found: Sorted, events: Sequence[Event]) -> list[Change]:
+    """An object that must be read whole is remembered as a change without a record, until a load has read it."""
+    return [
+        Change(
+            step=step.name,
+            side=Side.SALESFORCE,
+            kind=ChangeKind.REREAD,
+            source=Source.STREAM,
+            at=max(event.at for event in events if event.object == name),
+        )
+        for name in sorted(found.objects)
+        for step in parts.steps.by_object[name]
+    ]
+
+
+def _count(parts: Parts, batch: EventBatch, mapped: int, found: Sorted) -> None:
+    counted = {
+        "accepted": mapped - found.echoes,
+        "echo": found.echoes,
+        "unknown": len(batch.events) - mapped,
+        "malformed": batch.malformed,
+    }
+    for outcome, amount in counted.items():
+        if amount:
+            parts.meter.count(
+                "isthmus_salesforce_stream_events_total", amount, channel=batch.channel, outcome=outcome
+            )

@@ -1,0 +1,132 @@
+"""Reading an object whole: the first load of a step, and the answer to a gap that names no record.
+
+What is read is observed like any other record and takes the same road; live changes go on meanwhile. A record that was
+read before a newer event was settled is older than its link knows, and is left alone.
+"""
+
+from collections.abc import Sequence
+
+import structlog
+
+from daemon.domain.change import Change, ChangeKind, Source
+from daemon.domain.link import Link
+from daemon.domain.mapping import Step
+from daemon.domain.side import Side
+from daemon.flow.inbound import canonical, covers
+from daemon.flow.observation import Observation
+from daemon.flow.parts import Parts
+from daemon.flow.reading import read_fields
+from daemon.flow.settle import settle
+from daemon.ports.salesforce import Record
+from daemon.ports.store import Unit
+from daemon.reconcile.fence import Worth, worth
+
+log = structlog.get_logger(__name__)
+
+ENQUEUED_AT_ONCE = 5000
+LINKS_AT_ONCE = 10_000
+
+
+class Loader:
+    """Loads steps. From `bulk_from` records on, an object is read through Bulk API 2.0."""
+
+    def __init__(self, parts: Parts, *, bulk_from: int) -> None:
+        self._parts = parts
+        self._bulk_from = bulk_from
+
+    async def first_loads(self) -> None:
+        """Load every step that was never loaded to the end, parents first."""
+        for step in self._parts.steps.ordered:
+            if await self._parts.store.first_load(step.name) != "done":
+                await self._first_load(step)
+
+    async def _first_load(self, step: Step) -> None:
+        log.info("first_load_started", step=step.name, object=step.object)
+        self._parts.meter.gauge("isthmus_backfill_active", 1, step=step.name, direction="pull")
+        done, expected = await self._read_all(step, Source.LOAD)
+        if step.direction.pushes:
+            while await self._parts.store.enqueue_unlinked(step, ENQUEUED_AT_ONCE) == ENQUEUED_AT_ONCE:
+                log.debug("rows_enqueued", step=step.name)
+        await self._parts.store.set_first_load(step.name, "done", done, expected)
+        self._parts.meter.gauge("isthmus_backfill_active", 0, step=step.name, direction="pull")
+        log.info("first_load_done", step=step.name, records=done)
+
+    async def reload(self, step: Step, changes: Sequence[Change]) -> None:
+        """Read an object whole because of these changes, and settle them."""
+        log.info("object_read_whole", step=step.name, object=step.object)
+        await self._read_all(step, Source.SWEEP)
+        async with self._parts.writing, self._parts.store.begin() as unit:
+            await unit.settle([change.id for change in changes])
+
+    async def _read_all(self, step: Step, source: Source) -> tuple[int, int]:
+        expected = await self._parts.records.count(step.object)
+        done = 0
+        seen: set[str] = set()
+        await self._progress(step, source, done, expected)
+        pages = self._parts.records.scan(step.object, read_fields(step), bulk=expected >= self._bulk_from)
+        async for page in pages:
+            async with self._parts.writing, self._parts.store.begin() as unit:
+                await self._settle_page(unit, step, source, page)
+            done += len(page)
+            seen.update(record.id for record in page)
+            await self._progress(step, source, done, max(done, expected))
+        await self._ask_after_missing(step, source, seen)
+        return done, expected
+
+    async def _settle_page(self, unit: Unit, step: Step, source: Source, page: Sequence[Record]) -> None:
+        ids = [record.id for record in page]
+        links = await unit.links_of_records(ids)
+        behind = await unit.unsettled_records(ids)
+        observations: list[Observation] = []
+        again: list[Change] = []
+        for record in page:
+            link = links.get(record.id)
+            if record.id in behind or (link is not None and link.step != step.name):
+                continue
+            judged = _judge(step, link, record)
+            if judged is Worth.NEWS:
+                observations.append(
+                    Observation(step, record.id, source, record.stamp, raw=record.values, complete=True)
+                )
+            elif judged is Worth.UNDECIDABLE:
+                again.append(
+                    Change(
+                        step.name,
+                        Side.SALESFORCE,
+                        ChangeKind.REREAD,
+                        source,
+                        record.stamp,
+                        record.id,
+                        link.key if link else None,
+                    )
+                )
+        await settle(self._parts, unit, observations)
+        await unit.store_changes(again)
+
+    async def _progress(self, step: Step, source: Source, done: int, expected: int) -> None:
+        labels = {"step": step.name, "direction": "pull"}
+        self._parts.meter.gauge("isthmus_backfill_processed_records", done, **labels)
+        self._parts.meter.gauge("isthmus_backfill_expected_records", expected, **labels)
+        if source is Source.LOAD:
+            await self._parts.store.set_first_load(step.name, "running", done, expected)
+
+    async def _ask_after_missing(self, step: Step, source: Source, seen: set[str]) -> None:
+        """Records that are linked and were not among those read: the worker asks what became of each."""
+        after = 0
+        while links := await self._parts.store.linked_records(step.name, after, LINKS_AT_ONCE):
+            after = links[-1][0]
+            missing = [sf_id for _, sf_id in links if sf_id not in seen]
+            now = self._parts.clock.now()
+            asked = [
+                Change(step.name, Side.SALESFORCE, ChangeKind.REREAD, source, now, sf_id) for sf_id in missing
+            ]
+            if asked:
+                async with self._parts.writing, self._parts.store.begin() as unit:
+                    await unit.store_changes(asked)
+
+
+def _judge(step: Step, link: Link | None, record: Record) -> Worth:
+    if link is None or not covers(step, link):
+        return Worth.NEWS
+    judged = worth(link, record.stamp, canonical(step, record.values))
+    return Worth.NEWS if judged is Worth.CONFIRMS and record.values.get("IsConverted") is True else judged

@@ -1,0 +1,47 @@
+"""What is known of one Salesforce record at the moment of settling, and what is settled with it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from daemon.domain.change import Change, Source
+from daemon.domain.link import LinkOrigin
+from daemon.domain.mapping import Step
+from daemon.domain.value import Raw, Values, no_values
+from daemon.domain.view import Presence
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One record, observed.
+
+    `raw` are raw values under REST names; `complete` says they are the whole record, `absent_is_null` that a missing
+    one is empty. `at` is the second as of which it holds. `times` gives the second of single fields.
+
+    `confirmed` are canonical values that we sent and that Salesforce took: they join the base before anything is
+    compared. `own` is the second of that write; None where nothing was written. `key` and `origin` name the row that
+    an unlinked record is paired with. `changes` are the stored changes that are settled by this observation, `kept`
+    those that go on waiting for another reason. `moves_seen` is false where the record was not looked at, only written. `lost` are field values of an event that were gone when the record
+    was read, with the second of that event.
+    """
+
+    step: Step
+    sf_id: str
+    source: Source
+    at: datetime
+    presence: Presence = Presence.PRESENT
+    raw: Mapping[str, Raw] = field(default_factory=dict)
+    complete: bool = False
+    absent_is_null: bool = False
+    times: Mapping[str, datetime] = field(default_factory=dict)
+    merged_into: str | None = None
+    confirmed: Values = field(default_factory=no_values)
+    own: datetime | None = None
+    key: str | None = None
+    origin: LinkOrigin | None = None
+    changes: tuple[Change, ...] = ()
+    kept: tuple[Change, ...] = ()
+    moves_seen: bool = True
+    lost: Mapping[str, Raw] = field(default_factory=dict)
+    lost_at: datetime | None = None
+    external_id: str | None = None

@@ -1,0 +1,86 @@
+"""What every stage of the road works with."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from daemon.domain.mapping import Steps
+from daemon.ports.clock import Clock
+from daemon.ports.meter import Meter
+from daemon.ports.salesforce import Records
+from daemon.ports.store import Store
+
+
+class Flight:
+    """The Salesforce records (or, for creates, objects) to which a write of ours is under way in this process.
+
+    An echo often overtakes its own answer. Whoever reads the stream waits here for a moment, so that the answer is
+    stored first and the echo is recognised without another read.
+    """
+
+    def __init__(self) -> None:
+        self._names: set[str] = set()
+        self._landed = asyncio.Condition()
+
+    @asynccontextmanager
+    async def holding(self, names: Iterable[str]) -> AsyncIterator[None]:
+        """Names are in flight while the block runs."""
+        mine = set(names) - self._names
+        self._names |= mine
+        try:
+            yield
+        finally:
+            self._names -= mine
+            async with self._landed:
+                self._landed.notify_all()
+
+    async def landed(self, names: Iterable[str], timeout: float) -> bool:
+        """Wait until none of these is in flight, at most that long; whether that came about."""
+        wanted = set(names)
+        if self._names.isdisjoint(wanted):
+            return True
+        try:
+            async with asyncio.timeout(timeout), self._landed:
+                await self._landed.wait_for(lambda: self._names.isdisjoint(wanted))
+        except TimeoutError:
+            return False
+        return True
+
+
+@dataclass(slots=True)
+class Skew:
+    """How far the two servers' clocks are apart, by way of ours; each in seconds ahead of this machine."""
+
+    salesforce: float = 0.0
+    postgres: float = 0.0
+
+    @property
+    def offset(self) -> float:
+        """Seconds to add to a PostgreSQL instant to have it by Salesforce's clock."""
+        return self.salesforce - self.postgres
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The ports, the steps, and what the stages of one process share.
+
+    `writing` is held by every transaction that decides: one at a time, so that two halves of one pair are never
+    decided side by side. `jitter` gives numbers from 0 to 1, `new_id` fresh external ids.
+    """
+
+    steps: Steps
+    store: Store
+    records: Records
+    clock: Clock
+    meter: Meter
+    jitter: Callable[[], float]
+    new_id: Callable[[], str]
+    skew: Skew = field(default_factory=Skew)
+    flight: Flight = field(default_factory=Flight)
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def database_now(self) -> datetime:
+        """The time by the database's clock, as well as it is known: due times are compared there."""
+        return self.clock.now() + timedelta(seconds=self.skew.postgres)

@@ -1,0 +1,179 @@
+"""The worker's decisions: each case with its row as it is now and its record as it was read."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from daemon.domain.canonical import from_salesforce
+from daemon.domain.change import Change, Source
+from daemon.domain.failure import Reason
+from daemon.domain.mapping import IdentifyKind, Step
+from daemon.domain.plan import Hold, Operation, Outcome, Plan
+from daemon.domain.side import Side
+from daemon.domain.value import Values
+from daemon.domain.view import MISSING, Presence, View
+from daemon.flow.cases import Case
+from daemon.flow.parts import Parts
+from daemon.flow.views import References, postgres_view, salesforce_view
+from daemon.ports.store import Row, Unit
+from daemon.reconcile.decide import decide
+
+GUARD_WINDOW: Final = timedelta(minutes=10)
+
+
+async def load_rows(unit: Unit, step: Step, cases: Sequence[Case]) -> None:
+    """Give each case its row."""
+    keys = sorted({case.key for case in cases if case.key is not None})
+    rows = await unit.rows(step, keys) if keys else {}
+    for case in cases:
+        case.row = rows.get(case.key) if case.key is not None else None
+
+
+async def plan_cases(parts: Parts, unit: Unit, step: Step, cases: Sequence[Case]) -> None:
+    """Decide what goes to Salesforce. What goes to PostgreSQL is decided again, from the locked row, at settling."""
+    keys = sorted({case.key for case in cases if case.key is not None})
+    local = await unit.local_changes(step.name, keys) if keys else {}
+    rows = [case.row for case in cases if case.row is not None]
+    references = await References.load(
+        unit, parts.steps, step, rows, [c.record.values for c in cases if c.record]
+    )
+    survivors = [case.deleted.merged_into for case in cases if case.deleted and case.deleted.merged_into]
+    linked = await unit.links_of_records(sorted(set(survivors))) if survivors else {}
+    for case in cases:
+        if case.hold is not None or case.settled_early:
+            continue
+        survivor = linked.get(case.deleted.merged_into or "") if case.deleted else None
+        case.plan = decide_case(
+            parts,
+            case,
+            local.get(case.key or "", []),
+            references,
+            survivor_is_linked=survivor is not None and survivor.state.value == "linked",
+        )
+        case.external_id = _external_id(case)
+        if _cannot_repeat(case):
+            case.plan, case.hold = Plan(), _UNSURE
+    await _guard_deletes(parts, unit, step, cases)
+
+
+def decide_case(
+    parts: Parts,
+    case: Case,
+    local: Sequence[Change],
+    references: References,
+    *,
+    survivor_is_linked: bool = False,
+) -> Plan:
+    """The plan of one case, by the pure core."""
+    ours = MISSING if case.key is None else _our_view(parts, case, case.row, local, references)
+    link = replace(case.link, base={**case.link.base, **confirmed(case)}) if case.link is not None else None
+    return decide(
+        case.step,
+        link,
+        their_view(case, references),
+        ours,
+        origin=case.origin,
+        survivor_is_linked=survivor_is_linked,
+    )
+
+
+def _our_view(
+    parts: Parts, case: Case, row: Row | None, local: Sequence[Change], references: References
+) -> View:
+    return postgres_view(case.step, row, references, local, parts.skew.offset)
+
+
+def their_view(case: Case, references: References) -> View:
+    """The Salesforce half of a case as a decision sees it."""
+    if case.record is not None:
+        return salesforce_view(case.step, case.record.values, references, at=case.record.stamp, complete=True)
+    if case.blind and case.link is not None:
+        return View(Presence.PRESENT, {}, complete=False, changed_at=case.link.seen)
+    if case.deleted is not None:
+        return View(Presence.GONE, {}, merged_into=case.deleted.merged_into)
+    return MISSING
+
+
+def confirmed(case: Case) -> Values:
+    """Values of a write in doubt that the record turned out to hold: it was done."""
+    if case.record is None:
+        return {}
+    found = {}
+    for change in case.ours:
+        for name, value in (change.sent or {}).items():
+            field = case.step.by_name.get(name)
+            if field is None or name not in case.record.values:
+                continue
+            sent = tuple(str(item) for item in value) if isinstance(value, list) else value
+            now = from_salesforce(field, case.record.values[name]).value
+            if now == sent:
+                found[name] = now
+    return found
+
+
+def _external_id(case: Case) -> tuple[str, str] | None:
+    """The external id that makes a create repeatable: the row's own, else the one made when it was captured."""
+    rule = case.step.external_id
+    if rule is None or case.plan.salesforce is None or case.plan.salesforce.operation is not Operation.CREATE:
+        return None
+    text = case.row.values.get(rule.column) if case.row is not None else None
+    text = text or next((change.external_id for change in case.ours if change.external_id), None)
+    return (rule.salesforce, text) if text else None
+
+
+_UNSURE = Hold(
+    Outcome.PARK,
+    "create_in_doubt",
+    "A create was sent and no answer came, and without an external id nobody can say whether it was done.",
+    "Look for the record in Salesforce: link it (isthmus link create), or retry to create it. "
+    "A unique External ID field (identify: external_id) makes this impossible.",
+    Reason.TRANSPORT,
+)
+
+
+def _cannot_repeat(case: Case) -> bool:
+    """A create in doubt that no identifier found, and that no external id makes repeatable."""
+    write = case.plan.salesforce
+    if write is None or write.operation is not Operation.CREATE or not case.in_doubt:
+        return False
+    asked = any(change.source is Source.OPERATOR for change in case.ours)
+    rule = next((r for r in case.step.identify if r.kind is IdentifyKind.EXTERNAL_ID), None)
+    return rule is None and not asked
+
+
+async def _guard_deletes(parts: Parts, unit: Unit, step: Step, cases: Sequence[Case]) -> None:
+    """Stop what would delete more than the guard allows within ten minutes, and ask."""
+    deletes = [case for case in cases if _deletes(case.plan) and not _asked_for(case)]
+    if not deletes:
+        return
+    recent = await unit.deletes_since(step.name, parts.clock.now() - GUARD_WINDOW)
+    allowed = max(
+        step.delete_guard.max_count, int(step.delete_guard.max_ratio * await unit.count_links(step.name))
+    )
+    if recent + len(deletes) <= allowed:
+        return
+    for case in deletes:
+        case.plan = Plan()
+        case.hold = Hold(
+            Outcome.PARK,
+            "delete_guard",
+            f"{recent + len(deletes)} deletes of step {step.name} within ten minutes; the guard allows {allowed}.",
+            "If they are meant: isthmus parked retry --code delete_guard. If not: restore the records, then retry.",
+            Reason.DELETED,
+        )
+
+
+def _deletes(plan: Plan) -> bool:
+    writes = (plan.salesforce, plan.postgres)
+    return any(write is not None and write.operation is Operation.DELETE for write in writes)
+
+
+def _asked_for(case: Case) -> bool:
+    return any(change.source is Source.OPERATOR for change in case.changes)
+
+
+def pending_hold(case: Case) -> Hold | None:
+    """What keeps the local side of a case back, if anything does."""
+    hold = case.hold or case.plan.held.get(Side.SALESFORCE)
+    return hold if hold is not None and hold.outcome is not Outcome.SKIP else None

@@ -1,0 +1,146 @@
+"""The worker's reads: the Salesforce half of each case, as few calls as it takes."""
+
+from collections.abc import Mapping, Sequence
+
+from daemon.domain.change import ChangeKind
+from daemon.domain.mapping import Identify, IdentifyKind, Normalise, Step
+from daemon.domain.value import Raw
+from daemon.flow.cases import Case
+from daemon.flow.inbound import canonical, covers
+from daemon.flow.parts import Parts
+from daemon.flow.views import CONVERSION_FIELDS
+from daemon.ports.salesforce import Record
+from daemon.reconcile.fence import Worth, may_write_blind, worth
+from daemon.reconcile.identify import Candidates, Match, choose, normalised
+
+BLIND_MOST = 24
+"""Up to this many cases are written conditionally without reading first: one call each dozen, and the least delay."""
+
+_MUST_READ = frozenset({ChangeKind.REREAD, ChangeKind.DELETE, ChangeKind.UNDELETE, ChangeKind.CREATE})
+
+
+def read_fields(step: Step) -> tuple[str, ...]:
+    """The fields that a read asks for."""
+    return (*step.salesforce_fields, *(CONVERSION_FIELDS if step.object == "Lead" else ()))
+
+
+async def read_cases(parts: Parts, step: Step, cases: Sequence[Case], *, force: bool = False) -> None:
+    """Give each case what is known of its Salesforce half: a record, its end, or the right to go by the base."""
+    for case in cases:
+        case.settled_early = not force and _says_nothing_new(case)
+    open_cases = [case for case in cases if not case.settled_early]
+    blind = [case for case in open_cases if _may_go_blind(case)]
+    if not force and len(blind) <= BLIND_MOST:
+        for case in blind:
+            case.blind = True
+    await _read_known(parts, step, [case for case in open_cases if case.sf_id is not None and not case.blind])
+    await _find_unknown(parts, step, [case for case in open_cases if case.sf_id is None])
+
+
+def _says_nothing_new(case: Case) -> bool:
+    """Stored events that turned out to be echoes: the link knows by now what they say."""
+    if case.ours or not case.linked or case.link is None or not covers(case.step, case.link):
+        return False
+    news = case.news
+    if news.kind in _MUST_READ:
+        return False
+    return worth(case.link, news.at, canonical(case.step, news.values)) in (Worth.STALE, Worth.CONFIRMS)
+
+
+def _may_go_blind(case: Case) -> bool:
+    if case.theirs or not case.linked or case.link is None or case.in_doubt:
+        return False
+    updates = all(
+        change.kind in (ChangeKind.UPDATE, ChangeKind.REKEY) and not change.attempts for change in case.ours
+    )
+    return updates and may_write_blind(case.link) and covers(case.step, case.link)
+
+
+async def _read_known(parts: Parts, step: Step, cases: Sequence[Case]) -> None:
+    ids = sorted({case.sf_id for case in cases if case.sf_id is not None})
+    if not ids:
+        return
+    records = await parts.records.read(step.object, read_fields(step), ids)
+    gone = [sf_id for sf_id in ids if sf_id not in records]
+    deleted = await parts.records.read_deleted(step.object, gone) if gone else {}
+    for case in cases:
+        case.record = records.get(case.sf_id or "")
+        case.deleted = deleted.get(case.sf_id or "")
+
+
+async def _find_unknown(parts: Parts, step: Step, cases: Sequence[Case]) -> None:
+    """Look for the records that unlinked rows belong to, rule by rule in the configured order."""
+    found: dict[int, list[Candidates]] = {id(case): [] for case in cases}
+    records: dict[str, Record] = {}
+    for rule in step.identify:
+        hits = await _hits(parts, step, rule, cases)
+        records.update({record.id: record for matches in hits.values() for record in matches})
+        for case in cases:
+            matches = hits.get(id(case), [])
+            if matches:
+                found[id(case)].append(Candidates(rule, tuple(record.id for record in matches)))
+    taken = await _taken(parts, records)
+    for case in cases:
+        candidates = [Candidates(c.rule, c.found, taken & set(c.found)) for c in found[id(case)]]
+        match choose(candidates):
+            case Match(sf_id, origin):
+                case.sf_id, case.origin, case.record = sf_id, origin, records[sf_id]
+            case None:
+                pass
+            case hold:
+                case.hold = hold
+
+
+async def _taken(parts: Parts, records: Mapping[str, Record]) -> frozenset[str]:
+    if not records:
+        return frozenset()
+    async with parts.writing, parts.store.begin() as unit:
+        links = await unit.links_of_records(sorted(records))
+    return frozenset(sf_id for sf_id, link in links.items() if link.state.value in ("linked", "blocked"))
+
+
+async def _hits(parts: Parts, step: Step, rule: Identify, cases: Sequence[Case]) -> dict[int, list[Record]]:
+    """The records that each case's identifier names under one rule."""
+    wanted = {id(case): text for case in cases if (text := _identifier(rule, case)) is not None}
+    if not wanted:
+        return {}
+    if rule.kind is IdentifyKind.SALESFORCE_ID:
+        by_id = await parts.records.read(step.object, read_fields(step), sorted(set(wanted.values())))
+        return {case: [by_id[text]] for case, text in wanted.items() if text in by_id}
+    spellings = sorted({item for text in wanted.values() for item in spelled(text, rule)})
+    answers = await parts.records.find(step.object, read_fields(step), rule.salesforce, spellings)
+    by_text: dict[str, dict[str, Record]] = {}
+    for record in (record for records in answers.values() for record in records):
+        text = normalised(_plain(record.values.get(rule.salesforce)), rule.normalise)
+        by_text.setdefault(text.casefold(), {})[record.id] = record
+    return {
+        case: list(by_text[key].values())
+        for case, text in wanted.items()
+        if (key := normalised(text, rule.normalise).casefold()) in by_text
+    }
+
+
+def _plain(raw: Raw) -> str:
+    return "" if raw is None else f"{raw:.0f}" if isinstance(raw, float) and raw.is_integer() else str(raw)
+
+
+def _identifier(rule: Identify, case: Case) -> str | None:
+    text = case.row.values.get(rule.column) if case.row is not None else None
+    if text:
+        return text
+    if rule.kind is IdentifyKind.EXTERNAL_ID:
+        return next((change.external_id for change in case.ours if change.external_id), None)
+    return None
+
+
+def spelled(text: str, rule: Identify) -> tuple[str, ...]:
+    """The spellings of an identifier to ask Salesforce for: it compares text without regard to case, nothing more."""
+    plain = normalised(text, rule.normalise)
+    if Normalise.DOMAIN not in rule.normalise:
+        return tuple(dict.fromkeys((text.strip(), plain)))
+    hosts = (plain, f"www.{plain}")
+    schemes = ("", "https://", "http://")
+    return (
+        text.strip(),
+        *(f"{scheme}{host}{end}" for scheme in schemes for host in hosts for end in ("", "/")),
+    )

@@ -1,0 +1,73 @@
+"""The worker's writes to Salesforce: marked before they are sent, told apart afterwards."""
+
+from collections.abc import Mapping, Sequence
+
+from daemon.domain.canonical import from_salesforce, to_salesforce
+from daemon.domain.mapping import Step
+from daemon.domain.plan import Operation, Write
+from daemon.domain.value import Raw, Values
+from daemon.flow.cases import Case
+from daemon.flow.parts import Parts
+from daemon.flow.reading import read_fields
+from daemon.ports.salesforce import RecordWrite
+
+
+async def send(parts: Parts, step: Step, cases: Sequence[Case]) -> None:
+    """Write the cases whose plan asks for it. Only a case with a stored local change is sent: that is what is marked.
+
+    Marked means: the values are stored with the change and the link is in doubt, in a committed transaction, before
+    the first byte leaves. Whatever happens then, the record is read before anything else is decided about it.
+    """
+    outgoing = [case for case in cases if case.plan.salesforce is not None and case.ours]
+    if not outgoing:
+        return
+    for case in outgoing:
+        assert case.plan.salesforce is not None
+        case.sent = case.plan.salesforce.values
+    marks = {change.id: _stored(case.sent) for case in outgoing for change in case.ours}
+    links = [case.link.id for case in outgoing if case.link is not None]
+    names = {case.sf_id or step.object for case in outgoing}
+    writes = [_record_write(step, case) for case in outgoing]
+    async with parts.flight.holding(names):
+        async with parts.writing:
+            await parts.store.mark_sent(marks, links)
+        parts.meter.gauge("isthmus_in_flight_records", len(outgoing), step=step.name, direction="push")
+        results = await parts.records.write(step.object, read_fields(step), writes)
+    parts.meter.gauge("isthmus_in_flight_records", 0, step=step.name, direction="push")
+    parts.meter.observe("isthmus_batch_records", len(outgoing), step=step.name, direction="push")
+    for case, result in zip(outgoing, results, strict=True):
+        case.result = result
+
+
+def _stored(values: Values) -> Mapping[str, Raw]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def _record_write(step: Step, case: Case) -> RecordWrite:
+    write = case.plan.salesforce
+    assert write is not None
+    match write.operation:
+        case Operation.CREATE:
+            return RecordWrite(Operation.CREATE, raw_values(step, write), external_id=case.external_id)
+        case Operation.DELETE:
+            return RecordWrite(Operation.DELETE, id=case.sf_id)
+        case Operation.UPDATE:
+            since = case.link.seen if case.blind and case.link is not None else None
+            return RecordWrite(
+                Operation.UPDATE, raw_values(step, write), id=case.sf_id, unmodified_since=since
+            )
+
+
+def raw_values(step: Step, write: Write) -> dict[str, Raw]:
+    """A write's values as Salesforce takes them."""
+    return {name: to_salesforce(step.by_name[name], value) for name, value in write.values.items()}
+
+
+def taken(step: Step, sent: Values) -> Values:
+    """What was sent, as it reads when it comes back: what a value map or a default turns it into included."""
+    values = {}
+    for name, value in sent.items():
+        field = step.by_name[name]
+        reading = from_salesforce(field, to_salesforce(field, value))
+        values[name] = value if reading.failure is not None or reading.absent else reading.value
+    return values

@@ -1,0 +1,338 @@
+"""The heart of the road: observations of Salesforce records settled against their rows, in one transaction.
+
+Whatever is written to the user's tables is written here, from a row that is locked and read in the same transaction.
+A row that cannot be written, a reference that is not there, an identifier that is ambiguous keep their own record
+back, with a reason, and no other.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from daemon.domain.change import Change, ChangeKind, Source
+from daemon.domain.failure import Failure
+from daemon.domain.link import Link, LinkState
+from daemon.domain.mapping import Step
+from daemon.domain.plan import Hold, LinkAction, Operation, Outcome, Plan
+from daemon.domain.side import Side
+from daemon.domain.value import Value
+from daemon.domain.view import Presence, View
+from daemon.flow.accounts import count_link, count_plan, journal_entry, operation_name, outcome_name
+from daemon.flow.deferral import after_failure, after_hold
+from daemon.flow.links import ended, moved, paired
+from daemon.flow.observation import Observation
+from daemon.flow.pairing import Pair, pair_up
+from daemon.flow.parts import Parts
+from daemon.flow.rowwrites import row_write
+from daemon.flow.unseen import restoring, unseen
+from daemon.flow.views import References, postgres_view, salesforce_view
+from daemon.ports.store import Deferral, JournalEntry, LedgerLine, Row, RowWrite, Unit
+from daemon.reconcile.decide import decide
+
+
+@dataclass(slots=True)
+class Effects:
+    """What one settled group leaves to be written beside the rows."""
+
+    links: list[Link] = field(default_factory=list)
+    settled: list[int] = field(default_factory=list)
+    deferred: list[Deferral] = field(default_factory=list)
+    stored: list[Change] = field(default_factory=list)
+    released: list[str] = field(default_factory=list)
+    journal: list[JournalEntry] = field(default_factory=list)
+    ledger: list[LedgerLine] = field(default_factory=list)
+    latencies: list[tuple[Step, datetime]] = field(default_factory=list)
+
+
+async def settle(parts: Parts, unit: Unit, observations: Sequence[Observation]) -> None:
+    """Settle observations, step by step in the order of the steps: parents' links are there for their children."""
+    for step in parts.steps.ordered:
+        group = [item for item in observations if item.step.name == step.name]
+        if group:
+            await _settle_group(parts, unit, step, group)
+
+
+async def _settle_group(parts: Parts, unit: Unit, step: Step, group: Sequence[Observation]) -> None:
+    pairs = await pair_up(unit, step, group)
+    keys = sorted({pair.key for pair in pairs if pair.key is not None})
+    rows = await unit.rows(step, keys) if keys else {}
+    references = await References.load(
+        unit, parts.steps, step, rows.values(), [pair.seen.raw for pair in pairs]
+    )
+    local = await _decide_all(parts, unit, step, pairs, rows, references)
+    await _write_rows(unit, step, pairs, references)
+    effects = Effects()
+    for pair in pairs:
+        _account(parts, pair, effects, local.get(pair.key or "", []), references)
+    await _store(parts, unit, effects)
+
+
+async def _decide_all(
+    parts: Parts,
+    unit: Unit,
+    step: Step,
+    pairs: Sequence[Pair],
+    rows: Mapping[str, Row],
+    references: References,
+) -> dict[str, list[Change]]:
+    """Give each pair its row and its plan. Local changes are read only for rows that stand out against their base."""
+    views: list[View] = []
+    for pair in pairs:
+        pair.row = rows.get(pair.key) if pair.key is not None else None
+        views.append(postgres_view(step, pair.row, references, (), parts.skew.offset))
+    suspects = [
+        pair.key for pair, view in zip(pairs, views, strict=True) if pair.key and _stands_out(pair, view)
+    ]
+    local = await unit.local_changes(step.name, suspects) if suspects else {}
+    for pair, view in zip(pairs, views, strict=True):
+        if pair.hold is None:
+            changes = local.get(pair.key or "", [])
+            ours = postgres_view(step, pair.row, references, changes, parts.skew.offset) if changes else view
+            _decide(step, pair, ours, references)
+    return local
+
+
+def _stands_out(pair: Pair, view: View) -> bool:
+    base = _based(pair)
+    return (
+        pair.link is None
+        or view.presence is Presence.GONE
+        or any(base.get(name) != value for name, value in view.values.items())
+    )
+
+
+def _based(pair: Pair) -> dict[str, Value]:
+    return {**(pair.link.base if pair.link else {}), **pair.seen.confirmed}
+
+
+def _decide(step: Step, pair: Pair, ours: View, references: References) -> None:
+    seen = pair.seen
+    if seen.presence is Presence.PRESENT:
+        theirs = salesforce_view(
+            step,
+            seen.raw,
+            references,
+            at=seen.at,
+            complete=seen.complete,
+            absent_is_null=seen.absent_is_null,
+            times=seen.times,
+        )
+    else:
+        theirs = View(seen.presence, {}, changed_at=seen.at, merged_into=seen.merged_into)
+    link = replace(pair.link, base=_based(pair)) if pair.link else None
+    if pair.key is None:
+        ours = View(Presence.MISSING, {})
+    plan = decide(step, link, theirs, ours, origin=pair.origin, survivor_is_linked=pair.survivor_is_linked)
+    replaced = unseen(seen, pair.link)
+    pair.restores = any(entry.winner is Side.SALESFORCE for entry in replaced)
+    pair.plan = restoring(plan, replaced)
+
+
+async def _write_rows(unit: Unit, step: Step, pairs: Sequence[Pair], references: References) -> None:
+    wanted: list[tuple[Pair, RowWrite]] = []
+    for pair in pairs:
+        write = row_write(step, pair, references) if pair.hold is None else None
+        if write is not None:
+            wanted.append((pair, write))
+    if not wanted:
+        return
+    results = await unit.write_rows(step, [write for _, write in wanted])
+    for (pair, _), result in zip(wanted, results, strict=True):
+        pair.result = result
+        if result.key is not None:
+            pair.key = result.key
+
+
+def _account(
+    parts: Parts, pair: Pair, effects: Effects, local: Sequence[Change], references: References
+) -> None:
+    """Turn one pair's plan and its result into what is stored."""
+    failure = pair.result.failure if pair.result is not None else None
+    hold = pair.hold or pair.plan.held.get(Side.POSTGRES)
+    if failure is not None:
+        _keep_back(parts, pair, effects, failure=failure)
+    elif hold is not None and hold.outcome is not Outcome.SKIP:
+        _keep_back(parts, pair, effects, hold=hold)
+    else:
+        effects.settled += [change.id for change in pair.seen.changes]
+    _account_link(parts, pair, effects, failed=failure is not None)
+    if failure is None and pair.hold is None:
+        _leave_to_push(parts, pair, effects, local, references)
+    _write_down(parts, pair, effects, failure, hold)
+
+
+def _keep_back(
+    parts: Parts, pair: Pair, effects: Effects, *, failure: Failure | None = None, hold: Hold | None = None
+) -> None:
+    """The record cannot be applied now: its stored changes wait, and one is stored where there was none."""
+    step = pair.seen.step
+    waiting = [change for change in pair.seen.changes if change.side is Side.SALESFORCE]
+    effects.settled += [change.id for change in pair.seen.changes if change.side is Side.POSTGRES]
+    effects.settled += [change.id for change in waiting[:-1]]
+    last = waiting[-1] if waiting else _reread(parts, pair)
+    deferral = (
+        after_failure(parts, step, last, failure)
+        if failure is not None
+        else after_hold(parts, step, last, _hold(hold))
+    )
+    if waiting:
+        effects.deferred.append(deferral)
+    else:
+        effects.stored.append(
+            replace(
+                last,
+                state=deferral.state,
+                due=deferral.due,
+                attempts=deferral.attempts,
+                code=deferral.code,
+                reason=deferral.reason,
+                advice=deferral.advice,
+                waiting_for=deferral.waiting_for,
+            )
+        )
+
+
+def _hold(hold: Hold | None) -> Hold:
+    assert hold is not None
+    return hold
+
+
+def _reread(parts: Parts, pair: Pair) -> Change:
+    return Change(
+        step=pair.seen.step.name,
+        side=Side.SALESFORCE,
+        kind=ChangeKind.REREAD,
+        source=pair.seen.source,
+        at=pair.seen.at,
+        sf_id=pair.seen.sf_id,
+        key=pair.key,
+    )
+
+
+def _account_link(parts: Parts, pair: Pair, effects: Effects, *, failed: bool) -> None:
+    """The link as it is after this: what Salesforce confirmed always counts, the rest only if the row was written."""
+    plan, link, seen = pair.plan, pair.link, pair.seen
+    if failed or pair.hold is not None:
+        plan = Plan()
+    match plan.link.action:
+        case LinkAction.KEEP:
+            if link is not None and (after := paired(link, pair, plan)) != link:
+                effects.links.append(after)
+        case LinkAction.CREATE | LinkAction.REVIVE:
+            made = paired(link or _new_link(pair), pair, plan)
+            effects.links.append(replace(made, state=LinkState.LINKED))
+            effects.released += [seen.sf_id, f"{seen.step.name}:{pair.key}"]
+        case LinkAction.END:
+            assert link is not None
+            effects.links.append(ended(link, plan))
+        case LinkAction.MOVE:
+            assert link is not None
+            target = moved(parts.steps, link, plan)
+            effects.links.append(target)
+            effects.released += [target.sf_id, f"{target.step}:{target.key}"]
+            effects.stored.append(replace(_reread(parts, pair), step=target.step, sf_id=target.sf_id))
+    count_link(parts.meter, seen.step, plan)
+
+
+def _new_link(pair: Pair) -> Link:
+    seen = pair.seen
+    assert pair.key is not None
+    origin = pair.plan.link.origin
+    link = Link(0, seen.step.name, seen.step.object, seen.sf_id, seen.step.table.qualified, pair.key)
+    return replace(link, origin=origin) if origin is not None else link
+
+
+def _leave_to_push(
+    parts: Parts, pair: Pair, effects: Effects, local: Sequence[Change], references: References
+) -> None:
+    """What Salesforce still has to be told goes down the same road as any local change."""
+    settled = {change.id for change in (*pair.seen.changes, *pair.seen.kept)}
+    waiting = any(change.id not in settled for change in local) or bool(pair.seen.kept)
+    rewritten = pair.restores or _rewritten(pair, references)
+    if rewritten or (pair.plan.salesforce is not None and not waiting):
+        effects.stored.append(
+            Change(
+                step=pair.seen.step.name,
+                side=Side.POSTGRES,
+                kind=ChangeKind.DELETE if _deletes(pair.plan) else ChangeKind.UPDATE,
+                source=Source.ENGINE,
+                at=parts.clock.now(),
+                key=pair.key,
+            )
+        )
+
+
+def _deletes(plan: Plan) -> bool:
+    return plan.salesforce is not None and plan.salesforce.operation is Operation.DELETE
+
+
+def _rewritten(pair: Pair, references: References) -> bool:
+    """Whether the row came back different from what was written: the user's own trigger spoke, and is to be heard."""
+    write = pair.plan.postgres
+    if pair.result is None or pair.result.row is None or write is None:
+        return False
+    stored = postgres_view(pair.seen.step, pair.result.row, references, (), 0.0).values
+    wanted = {**pair.plan.base, **write.values} if write.operation is Operation.CREATE else write.values
+    step = pair.seen.step
+    return any(
+        stored.get(name, value) != value
+        for name, value in wanted.items()
+        if step.by_name[name].direction.pushes
+    )
+
+
+def _write_down(
+    parts: Parts, pair: Pair, effects: Effects, failure: Failure | None, hold: Hold | None
+) -> None:
+    plan, seen = pair.plan, pair.seen
+    now = parts.clock.now()
+    outcome = outcome_name(
+        plan, failed=failure is not None or (hold is not None and hold.outcome is Outcome.PARK)
+    )
+    operation = operation_name(plan, Side.POSTGRES)
+    count_plan(parts.meter, seen.step, plan, "pull", operation, outcome)
+    if pair.key is not None:
+        effects.ledger += [
+            LedgerLine(seen.step.name, seen.sf_id, pair.key, now, entry) for entry in plan.ledger
+        ]
+    if outcome == "unchanged" and not plan.ledger:
+        return
+    if outcome == "applied":
+        effects.latencies.append((seen.step, seen.at))
+    effects.journal.append(
+        journal_entry(
+            at=now,
+            step=seen.step,
+            sf_id=seen.sf_id,
+            key=pair.key,
+            source=seen.source.value,
+            direction="pull",
+            plan=plan,
+            operation=operation,
+            outcome=outcome,
+            code=failure.code if failure else hold.code if hold else None,
+            inputs={"raw": dict(seen.raw), "at": seen.at.isoformat(), "presence": seen.presence.value},
+        )
+    )
+
+
+async def _store(parts: Parts, unit: Unit, effects: Effects) -> None:
+    await unit.put_links(effects.links)
+    await unit.settle(effects.settled)
+    await unit.defer(effects.deferred)
+    await unit.store_changes(effects.stored)
+    await unit.journal(effects.journal)
+    await unit.ledger(effects.ledger)
+    if effects.released:
+        await unit.release_waiting(effects.released)
+    now = parts.clock.now()
+    for step, at in effects.latencies:
+        parts.meter.observe(
+            "isthmus_sync_latency_seconds",
+            max(0.0, (now - at).total_seconds()),
+            step=step.name,
+            direction="pull",
+        )
+        parts.meter.gauge(
+            "isthmus_last_applied_timestamp_seconds", now.timestamp(), step=step.name, direction="pull"
+        )

@@ -1,0 +1,189 @@
+"""From what was read to what a decision is made on: raw values become canonical, references are looked up."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from daemon.domain.canonical import from_postgres, from_salesforce
+from daemon.domain.change import Change
+from daemon.domain.failure import Failure
+from daemon.domain.ids import record_id
+from daemon.domain.link import LinkState
+from daemon.domain.mapping import Field, Step, Steps
+from daemon.domain.value import Raw, Value
+from daemon.domain.view import Presence, View
+from daemon.ports.store import Row, Unit
+from daemon.reconcile.settle import with_constants
+from daemon.reconcile.times import corrected, effective_time
+
+CONVERSION_FIELDS: Final = (
+    "IsConverted",
+    "ConvertedContactId",
+    "ConvertedAccountId",
+    "ConvertedOpportunityId",
+)
+ALLOWANCE: Final = timedelta(seconds=2)
+"""How far a table's own `updated_at` may run ahead of the capture before it is not believed."""
+
+
+class References:
+    """The pairs that the lookup fields of one batch point to: row keys and record ids, both ways, by step."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, dict[str, str]] = {}  # step -> key -> Salesforce id
+        self.keys: dict[str, dict[str, str]] = {}  # step -> Salesforce id -> key
+
+    @classmethod
+    async def load(
+        cls, unit: Unit, steps: Steps, step: Step, rows: Iterable[Row], raws: Iterable[Mapping[str, Raw]]
+    ) -> "References":
+        """Look up everything that these rows and records point to: two queries for each lookup field."""
+        found = cls()
+        rows, raws = list(rows), list(raws)
+        for field in step.fields:
+            if field.lookup is None or field.column is None:
+                continue
+            target = steps.by_name[field.lookup]
+            keys = {text for row in rows if (text := row.values.get(field.column)) is not None}
+            ids = {_id(raw[field.name]) for raw in raws if raw.get(field.name)}
+            await found._fill(unit, target, keys, {item for item in ids if item is not None})
+        return found
+
+    def knows(self, field: Field, value: Value) -> bool:
+        """Whether a pulled reference can be written as a row's key; true of everything that is no reference."""
+        if field.lookup is None or value is None or not field.direction.pulls:
+            return True
+        return str(value) in self.keys.get(field.lookup, {})
+
+    async def _fill(self, unit: Unit, target: Step, keys: set[str], ids: set[str]) -> None:
+        records = self.records.setdefault(target.name, {})
+        back = self.keys.setdefault(target.name, {})
+        if keys:
+            for key, link in (await unit.links_of_rows(target.table.qualified, sorted(keys))).items():
+                if link.state is LinkState.LINKED:
+                    records[key] = link.sf_id
+        if ids:
+            for sf_id, link in (await unit.links_of_records(sorted(ids))).items():
+                if link.state is LinkState.LINKED and link.table == target.table.qualified:
+                    back[sf_id] = link.key
+        back.update({sf_id: key for key, sf_id in records.items()})
+
+
+def _id(raw: Raw) -> str | None:
+    try:
+        return record_id(str(raw))
+    except ValueError:
+        return None
+
+
+def salesforce_view(
+    step: Step,
+    raw: Mapping[str, Raw],
+    references: References,
+    *,
+    at: datetime,
+    complete: bool,
+    absent_is_null: bool = False,
+    times: Mapping[str, datetime] | None = None,
+) -> View:
+    """A Salesforce record as a decision sees it.
+
+    `absent_is_null`: events of a new or undeleted record leave out what is empty. Otherwise a missing field was not
+    spoken of, or is hidden from us.
+    """
+    values: dict[str, Value] = {}
+    failures: dict[str, Failure] = {}
+    waiting: dict[str, str] = {}
+    for field in step.fields:
+        if field.name not in raw and not absent_is_null:
+            continue
+        reading = from_salesforce(field, raw.get(field.name))
+        if reading.failure is not None:
+            failures[field.name] = reading.failure
+        elif not reading.absent:
+            values[field.name] = reading.value
+            if not references.knows(field, reading.value):
+                waiting[field.name] = str(reading.value)
+    return View(
+        Presence.PRESENT,
+        values,
+        complete=complete,
+        changed=dict(times) if times else {},
+        changed_at=at,
+        failures=failures,
+        waiting=waiting,
+        converted=_converted(raw),
+    )
+
+
+def _converted(raw: Mapping[str, Raw]) -> dict[str, str]:
+    if raw.get("IsConverted") is not True:
+        return {}
+    targets = {
+        "Contact": "ConvertedContactId",
+        "Account": "ConvertedAccountId",
+        "Opportunity": "ConvertedOpportunityId",
+    }
+    return {name: record_id(str(raw[field])) for name, field in targets.items() if raw.get(field)}
+
+
+def postgres_view(
+    step: Step, row: Row | None, references: References, local: Sequence[Change], offset: float
+) -> View:
+    """A row as a decision sees it; `local` are its captured changes that are not settled, oldest first."""
+    if row is None:
+        return View(Presence.GONE, {})
+    values: dict[str, Value] = {}
+    failures: dict[str, Failure] = {}
+    waiting: dict[str, str] = {}
+    for field in step.fields:
+        if field.column is None or field.column not in row.values:
+            continue
+        lookup = references.records.get(field.lookup, {}) if field.lookup else None
+        reading = from_postgres(field, row.values[field.column], lookup)
+        if reading.failure is not None:
+            failures[field.name] = reading.failure
+        if reading.waiting is not None:
+            waiting[field.name] = reading.waiting
+        if not reading.absent and (reading.failure is None or reading.value is not None):
+            values[field.name] = reading.value
+    times, last = local_times(step, row, local, offset)
+    return View(
+        Presence.PRESENT,
+        with_constants(step, values),
+        changed=times,
+        changed_at=last,
+        failures=failures,
+        waiting=waiting,
+    )
+
+
+def local_times(
+    step: Step, row: Row, local: Sequence[Change], offset: float
+) -> tuple[dict[str, datetime], datetime | None]:
+    """When each field, and the row, last changed locally, by Salesforce's clock."""
+    claimed = _instant(row.values.get(step.updated_at)) if step.updated_at else None
+    times: dict[str, datetime] = {}
+    last = None
+    previous = None
+    for index, change in enumerate(local):
+        is_last = index == len(local) - 1
+        moment, _ = effective_time(change.at, claimed if is_last else None, previous, ALLOWANCE)
+        previous = change.at
+        last = corrected(moment, offset)
+        for column in change.values:
+            for field in step.by_column.get(column, ()):
+                times[field.name] = last
+    if last is None and claimed is not None:
+        last = corrected(claimed, offset)
+    return times, last
+
+
+def _instant(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None

@@ -1,0 +1,30 @@
+"""What an operator's act needs: the parts of the road, and what can be looked up."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from daemon.domain.failure import NotFoundError
+from daemon.domain.mapping import Step
+from daemon.flow.parts import Parts
+from daemon.ports.database import Inspection
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """The ports and the rules that operators' acts work with. `about` describes the process: name, leader, components."""
+
+    parts: Parts
+    inspection: Inspection
+    about: Callable[[], Mapping[str, Any]]
+
+    def step(self, name: str) -> Step:
+        """A step by its name; NotFoundError if there is none."""
+        found = self.parts.steps.by_name.get(name)
+        if found is None:
+            raise NotFoundError(
+                f"there is no step {name}",
+                "no enabled step of the configuration has that name",
+                f"the steps are: {', '.join(self.parts.steps.by_name)}",
+            )
+        return found

@@ -1,0 +1,51 @@
+"""What `isthmus status` shows: each step in numbers, and the process around them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from daemon.domain.mapping import Step
+from daemon.operations.office import Office
+from daemon.ports.database import StepCounts
+
+
+async def status(office: Office) -> dict[str, Any]:
+    """The whole picture, from one read of the database."""
+    counts = await office.inspection.counts()
+    now = office.parts.database_now()
+    limits = office.parts.records.limits
+    return {
+        **office.about(),
+        "api_calls": {"used": limits.used, "limit": limits.limit} if limits is not None else None,
+        "clock_offset_seconds": round(office.parts.skew.offset, 3),
+        "steps": [
+            _shown(step, counts.get(step.name, StepCounts()), now.timestamp())
+            for step in office.parts.steps.ordered
+        ],
+    }
+
+
+def _shown(step: Step, counts: StepCounts, now: float) -> dict[str, Any]:
+    oldest = min((moment.timestamp() for moment in counts.oldest_pending.values()), default=None)
+    return {
+        "name": step.name,
+        "object": step.object,
+        "table": step.table.qualified,
+        "direction": step.direction.value,
+        "state": "running" if counts.first_load == "done" else "backfilling",
+        "links": counts.links,
+        "pending": dict(counts.pending),
+        "lag_seconds": round(max(0.0, now - oldest), 1) if oldest is not None else 0,
+        "parked": sum(counts.parked.values()),
+        "parked_by_reason": _by_reason(counts),
+        "held": counts.held,
+        "conflicts_open": counts.conflicts_open,
+        "loaded": counts.processed,
+        "to_load": counts.expected,
+    }
+
+
+def _by_reason(counts: StepCounts) -> Mapping[str, int]:
+    reasons: dict[str, int] = {}
+    for (_, reason), number in counts.parked.items():
+        reasons[reason] = reasons.get(reason, 0) + number
+    return reasons

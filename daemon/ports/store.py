@@ -1,0 +1,277 @@
+"""The state of the sync, and the user's tables, in one PostgreSQL database.
+
+Everything that must be true together is written in one `Unit`: rows, links, bases, changes, journal, ledger and the
+position of the stream commit at once or not at all. Every call is set-wise: a constant number of queries for a batch,
+however many records it holds. Values of the user's columns cross this port as PostgreSQL's own text (`None` for NULL;
+arrays as JSON text), so that nothing is lost to a driver's idea of a type.
+
+Failures of the connection or of a whole statement raise `CallFailedError` with the SQLSTATE as its code, or
+`LeaseLostError`; a row that cannot be written is a `RowResult` with a failure and harms no other row.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from daemon.domain.change import Change, ChangeState
+from daemon.domain.failure import Failure
+from daemon.domain.link import Link
+from daemon.domain.mapping import Identify, Step
+from daemon.domain.plan import LedgerEntry, Operation
+from daemon.domain.value import Raw
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the user's: its key as text and its columns in PostgreSQL's text."""
+
+    key: str
+    values: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class RowWrite:
+    """One write to the user's table. An UPDATE or DELETE names `key`; a CREATE may leave the key to its default."""
+
+    operation: Operation
+    values: Mapping[str, str | None] = field(default_factory=dict)
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowResult:
+    """What became of one row write: the row as it is stored now (None after a delete), or why not.
+
+    An UPDATE of a row that is not there gives a failure of kind MISSING.
+    """
+
+    key: str | None = None
+    row: Row | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deferral:
+    """What a stored change becomes when it could not be settled. `due` None means: until somebody asks."""
+
+    id: int
+    state: ChangeState
+    due: datetime | None
+    attempts: int
+    code: str | None = None
+    reason: str | None = None
+    advice: str | None = None
+    waiting_for: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One decision and its outcome, append-only. `detail` holds inputs, verdicts and candidates as JSON."""
+
+    at: datetime
+    step: str
+    sf_id: str | None
+    key: str | None
+    source: str
+    direction: str
+    operation: str
+    outcome: str
+    code: str | None
+    detail: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerLine:
+    """One ledger entry with the pair it belongs to. An open one with the same values is not written twice."""
+
+    step: str
+    sf_id: str
+    key: str
+    at: datetime
+    entry: LedgerEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a channel stands: the opaque position, its transport, and the commit time of the last event before it."""
+
+    channel: str
+    transport: str
+    position: str
+    at: datetime | None
+
+
+class LeaseLostError(Exception):
+    """Another daemon has taken the lease: this transaction's epoch is stale and nothing was written."""
+
+
+class Unit(Protocol):
+    """One open transaction. Commits when its block ends, rolls back when it raises."""
+
+    async def links_of_records(self, ids: Sequence[str]) -> dict[str, Link]:
+        """Links by Salesforce id, in any state, locked until the end."""
+        ...
+
+    async def links_of_rows(self, table: str, keys: Sequence[str]) -> dict[str, Link]:
+        """Links by row key of one table (`schema.name`), in any state, locked until the end."""
+        ...
+
+    async def links_by_id(self, ids: Sequence[int]) -> dict[int, Link]:
+        """Links by their own id, in any state, locked until the end."""
+        ...
+
+    async def put_links(self, links: Sequence[Link]) -> None:
+        """Store links: those with id 0 are new, the others replace the stored one."""
+        ...
+
+    async def remove_links(self, ids: Sequence[int]) -> None:
+        """Forget links by their id."""
+        ...
+
+    async def rows(self, step: Step, keys: Sequence[str]) -> dict[str, Row]:
+        """Rows by key with `step.columns`, locked until the end. A key that has no row is absent."""
+        ...
+
+    async def match(self, step: Step, rule: Identify, values: Sequence[str]) -> dict[str, list[str]]:
+        """The keys of rows whose identifier has one of these values after normalising, by value. At most 5 keys each."""
+        ...
+
+    async def write_rows(self, step: Step, writes: Sequence[RowWrite]) -> list[RowResult]:
+        """Write rows as the daemon's own act (not captured again), a result each, in order.
+
+        A row that fails is undone alone. What comes back is the row as stored, the user's own triggers included.
+        """
+        ...
+
+    async def local_changes(self, step: str, keys: Sequence[str]) -> dict[str, list[Change]]:
+        """The unsettled captured changes of these rows, oldest first, in any state."""
+        ...
+
+    async def unsettled_records(self, ids: Sequence[str]) -> frozenset[str]:
+        """Those of these Salesforce ids for which a Salesforce-side change is stored: later ones go behind it."""
+        ...
+
+    async def store_changes(self, changes: Sequence[Change]) -> None:
+        """Store changes as pending (or in the state and with the due time that they carry) and ring the doorbell."""
+        ...
+
+    async def settle(self, ids: Sequence[int]) -> None:
+        """Forget changes: their outcome is in the journal."""
+        ...
+
+    async def settle_rows(self, step: str, keys: Sequence[str], up_to: int) -> None:
+        """Forget every PostgreSQL-side change of these rows up to this id: a newer state has been settled."""
+        ...
+
+    async def settle_records(self, ids: Sequence[str], up_to: int) -> None:
+        """Forget every Salesforce-side change of these records up to this id."""
+        ...
+
+    async def defer(self, deferrals: Sequence[Deferral]) -> None:
+        """Keep changes for later, for another record, or for a person."""
+        ...
+
+    async def release_waiting(self, references: Sequence[str]) -> int:
+        """Make held changes pending that wait for one of these (`step:key` or `Object:id`); how many they were."""
+        ...
+
+    async def journal(self, entries: Sequence[JournalEntry]) -> None:
+        """Append decisions."""
+        ...
+
+    async def ledger(self, lines: Sequence[LedgerLine]) -> None:
+        """Append ledger entries."""
+        ...
+
+    async def save_position(self, position: Position) -> None:
+        """Store where a channel stands."""
+        ...
+
+    async def deletes_since(self, step: str, since: datetime) -> int:
+        """How many deletes of this step were propagated since then, by the journal: the delete guard's count."""
+        ...
+
+    async def count_links(self, step: str) -> int:
+        """How many linked pairs a step has."""
+        ...
+
+
+class Store(Protocol):
+    """The database as the flow needs it."""
+
+    def begin(self) -> AbstractAsyncContextManager[Unit]:
+        """A transaction of the daemon. Entering it checks the lease's epoch: LeaseLostError if it is stale.
+
+        Bounded in time by a statement time-out and a lock time-out; deadlocks and serialization failures surface as
+        CallFailedError of kind TRANSIENT and the caller repeats the whole block.
+        """
+        ...
+
+    async def pending(self, limit: int) -> list[Change]:
+        """The oldest changes that are due, oldest first: pending ones (no due time means now), ones left `sent` by a
+        crash or an unknown outcome, and held and parked ones whose next try has come.
+        """
+        ...
+
+    async def mark_sent(self, sent: Mapping[int, Mapping[str, Raw]], links: Sequence[int]) -> None:
+        """In a transaction of its own: these changes are `sent` with these values, these links are in doubt."""
+        ...
+
+    async def positions(self) -> dict[str, Position]:
+        """Stored positions by channel."""
+        ...
+
+    async def enqueue_unlinked(self, step: Step, limit: int) -> int:
+        """Store a CREATE for up to `limit` rows that have no link and no stored change; how many they were."""
+        ...
+
+    async def linked_records(self, step: str, after: int, limit: int) -> list[tuple[int, str]]:
+        """Linked pairs of a step in the order of their ids, from the one after `after` on: link id and Salesforce id."""
+        ...
+
+    async def first_load(self, step: str) -> str | None:
+        """The state of a step's first load: None (never begun), `running` or `done`."""
+        ...
+
+    async def set_first_load(self, step: str, state: str, processed: int, expected: int) -> None:
+        """Store the state and progress of a step's first load."""
+        ...
+
+
+class Lease(Protocol):
+    """Only one daemon writes. A lease row with an epoch: who holds it may write, and each transaction checks it."""
+
+    @property
+    def epoch(self) -> int:
+        """The epoch under which this process writes; 0 before the lease was taken."""
+        ...
+
+    async def acquire(self) -> bool:
+        """Take the lease if it is free, expired, or its holder's connection is gone; False if another one lives."""
+        ...
+
+    async def renew(self) -> bool:
+        """Prolong it; False if it was lost."""
+        ...
+
+    async def release(self) -> None:
+        """Give it up."""
+        ...
+
+    async def holder(self) -> tuple[str, int, datetime] | None:
+        """Who holds it, under which epoch, since when."""
+        ...
+
+
+class Doorbell(Protocol):
+    """A hint that something was captured. A poll is the truth: a ring may be lost, and is never needed."""
+
+    async def wait(self, timeout: float) -> bool:
+        """Wait for a ring for at most that many seconds; whether one came. Rings while nobody waits are kept as one."""
+        ...
+
+    async def run(self) -> None:
+        """Listen for ever on a connection of its own, prove it alive by pings, and connect again when it is not."""
+        ...

@@ -1,0 +1,163 @@
+"""The one door of the core: what is known of a pair in, a plan out.
+
+Same inputs, same plan: no clock, no I/O, no exception. The dry run, the explanation and the real run call this.
+"""
+
+from daemon.domain.failure import Reason
+from daemon.domain.link import Link, LinkOrigin, LinkState
+from daemon.domain.mapping import Step
+from daemon.domain.plan import Hold, LinkAction, LinkChange, Operation, Outcome, Plan, Write
+from daemon.domain.policy import ConvertedLead, DeleteConflict, OnDelete
+from daemon.domain.side import Side
+from daemon.domain.value import NO_VALUES
+from daemon.domain.view import Presence, View
+from daemon.reconcile.create import create_record, create_row
+from daemon.reconcile.holds import skip
+from daemon.reconcile.merge import merge
+from daemon.reconcile.settle import settled
+
+_LEAD_TARGET = {ConvertedLead.FOLLOW_CONTACT: "Contact", ConvertedLead.FOLLOW_ACCOUNT: "Account"}
+
+
+def decide(
+    step: Step,
+    link: Link | None,
+    salesforce: View,
+    postgres: View,
+    *,
+    origin: LinkOrigin | None = None,
+    survivor_is_linked: bool = False,
+) -> Plan:
+    """Decide about one pair, or about one half that has no other yet.
+
+    `origin` says how an unlinked pair was matched. `survivor_is_linked` says that the record into which this one was
+    merged is paired with another row already.
+    """
+    if link is not None and link.state is LinkState.BLOCKED:
+        return _skipped("blocked", "An operator blocked this pair.")
+    if salesforce.converted and step.converted_lead is not ConvertedLead.IGNORE:
+        return _converted(step, link, salesforce)
+    here, there = salesforce.presence is Presence.PRESENT, postgres.presence is Presence.PRESENT
+    if here and there:
+        return _both(step, link, salesforce, postgres, origin)
+    if here:
+        return _only_record(step, link, salesforce, postgres)
+    if there:
+        return _only_row(step, link, salesforce, postgres, survivor_is_linked=survivor_is_linked)
+    return _neither(link)
+
+
+def _both(step: Step, link: Link | None, salesforce: View, postgres: View, origin: LinkOrigin | None) -> Plan:
+    found = merge(step, link.base if link else NO_VALUES, salesforce, postgres)
+    if link is None:
+        change = LinkChange(LinkAction.CREATE, origin=origin or LinkOrigin.OPERATOR)
+    elif link.state is LinkState.LINKED:
+        change = LinkChange(LinkAction.KEEP)
+    else:
+        change = LinkChange(LinkAction.REVIVE, origin=LinkOrigin.UNDELETE)
+    return settled(step, found, change, salesforce, postgres)
+
+
+def _only_record(step: Step, link: Link | None, salesforce: View, postgres: View) -> Plan:
+    """Salesforce has it, PostgreSQL does not: new there, undeleted there, or deleted here."""
+    deleted_here = postgres.presence is Presence.GONE and link is not None and link.state is LinkState.LINKED
+    if not deleted_here:
+        return create_row(step, link, salesforce)
+    assert link is not None
+    edited = merge(step, link.base, salesforce, View(Presence.GONE, NO_VALUES))
+    return _deleted(step, link, Side.POSTGRES, edited=bool(edited.to_postgres), values=salesforce)
+
+
+def _only_row(
+    step: Step, link: Link | None, salesforce: View, postgres: View, *, survivor_is_linked: bool
+) -> Plan:
+    """PostgreSQL has it, Salesforce does not: new here, or deleted, or merged into another record there."""
+    if link is None or link.state is LinkState.TOMBSTONE:
+        return create_record(step, link, postgres)
+    if salesforce.merged_into is not None:
+        return _merged(salesforce.merged_into, survivor_is_linked=survivor_is_linked)
+    if link.state is LinkState.BROKEN:
+        return _skipped("broken", "The Salesforce record is gone and the row was kept.")
+    edited = merge(step, link.base, View(Presence.GONE, NO_VALUES), postgres)
+    return _deleted(step, link, Side.SALESFORCE, edited=bool(edited.to_salesforce), values=postgres)
+
+
+def _neither(link: Link | None) -> Plan:
+    if link is None or link.state is LinkState.TOMBSTONE:
+        return Plan()
+    return Plan(link=LinkChange(LinkAction.END, LinkState.TOMBSTONE))
+
+
+def _deleted(step: Step, link: Link, gone: Side, *, edited: bool, values: View) -> Plan:
+    """One half of a linked pair was deleted; the other one is still there, perhaps with edits nobody has seen."""
+    may_travel = (
+        step.direction.pulls and step.pull.creates
+        if gone is Side.SALESFORCE
+        else step.direction.pushes and step.push.creates
+    )
+    if step.on_delete is OnDelete.KEEP or not may_travel:
+        return Plan(
+            link=LinkChange(LinkAction.END, LinkState.BROKEN),
+            held={gone.other: skip("kept", "Deletes are kept back by the step's setting.")},
+        )
+    if edited and step.delete_conflict is DeleteConflict.PARK:
+        return Plan(held={gone.other: _delete_conflict(gone)})
+    if edited and step.delete_conflict is DeleteConflict.UPDATE_WINS:
+        return (
+            create_record(step, link, values) if gone is Side.SALESFORCE else create_row(step, link, values)
+        )
+    write = Write(Operation.DELETE)
+    ended = LinkChange(LinkAction.END, LinkState.TOMBSTONE)
+    return Plan(salesforce=write, link=ended) if gone is Side.POSTGRES else Plan(postgres=write, link=ended)
+
+
+def _delete_conflict(gone: Side) -> Hold:
+    kept = "PostgreSQL row" if gone is Side.SALESFORCE else "Salesforce record"
+    return Hold(
+        Outcome.PARK,
+        "delete_conflict",
+        f"It was deleted in {gone.value}, and the {kept} has changes since both last agreed.",
+        "Set `delete_conflict` to delete_wins or update_wins, or change the record by hand and retry.",
+        Reason.DELETED,
+    )
+
+
+def _merged(survivor: str, *, survivor_is_linked: bool) -> Plan:
+    if survivor_is_linked:
+        return Plan(
+            link=LinkChange(LinkAction.END, LinkState.BROKEN, origin=LinkOrigin.MERGE, sf_id=survivor),
+            held={
+                Side.SALESFORCE: skip(
+                    "merged",
+                    f"The record was merged into {survivor}, which is linked to another row; this row was kept.",
+                )
+            },
+        )
+    return Plan(link=LinkChange(LinkAction.MOVE, origin=LinkOrigin.MERGE, sf_id=survivor))
+
+
+def _converted(step: Step, link: Link | None, salesforce: View) -> Plan:
+    """A lead became a contact and an account: it can no longer be written, and its link goes where the step says."""
+    if link is None:
+        return _skipped("converted_lead", "The lead has been converted, so it can no longer be paired.")
+    if step.converted_lead is ConvertedLead.UNLINK:
+        return Plan(link=LinkChange(LinkAction.END, LinkState.BROKEN, origin=LinkOrigin.CONVERSION))
+    target = _LEAD_TARGET.get(step.converted_lead)
+    found = salesforce.converted.get(target) if target else None
+    if target is not None and found is not None:
+        return Plan(
+            link=LinkChange(LinkAction.MOVE, origin=LinkOrigin.CONVERSION, object=target, sf_id=found)
+        )
+    hold = Hold(
+        Outcome.PARK,
+        "converted_lead",
+        "The lead has been converted, and the step does not say which record its row follows.",
+        "Set `converted_lead` to follow_contact, follow_account, unlink or ignore, or link the row by hand.",
+        Reason.CONVERTED_LEAD,
+    )
+    return Plan(held={Side.SALESFORCE: hold})
+
+
+def _skipped(code: str, explanation: str) -> Plan:
+    hold = skip(code, explanation)
+    return Plan(held={Side.SALESFORCE: hold, Side.POSTGRES: hold})

@@ -1,0 +1,49 @@
+"""Several waiting changes of one record as one."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from daemon.domain.change import Change, ChangeKind
+
+
+def fold(changes: Sequence[Change]) -> Change:
+    """The one change that says what all of these say; they are of one record on one side, oldest first.
+
+    Values are the last ones spoken; a deletion forgets what was before it. The instants and the identity are those of
+    the last change, the old key is that of the first. A create that is followed by updates stays a create. Once
+    anybody asked to read the record, reading it is what is left to do, unless it was deleted later.
+    """
+    folded = changes[0]
+    for change in changes[1:]:
+        folded = _joined(folded, change)
+    return folded
+
+
+def _joined(before: Change, after: Change) -> Change:
+    if (
+        after.kind is ChangeKind.DELETE
+        or after.complete
+        or after.kind in (ChangeKind.CREATE, ChangeKind.UNDELETE)
+    ):
+        return replace(
+            after, old_key=before.old_key or after.old_key, attempts=max(before.attempts, after.attempts)
+        )
+    return replace(
+        after,
+        kind=_kind(before, after),
+        values={**before.values, **after.values},
+        old_values={**after.old_values, **before.old_values},
+        complete=before.complete,
+        old_key=before.old_key or after.old_key,
+        external_id=before.external_id or after.external_id,
+        attempts=max(before.attempts, after.attempts),
+        sent=after.sent if after.sent is not None else before.sent,
+    )
+
+
+def _kind(before: Change, after: Change) -> ChangeKind:
+    if ChangeKind.REREAD in (before.kind, after.kind):
+        return ChangeKind.REREAD
+    if before.kind in (ChangeKind.CREATE, ChangeKind.UNDELETE, ChangeKind.REKEY, ChangeKind.READ):
+        return before.kind
+    return after.kind

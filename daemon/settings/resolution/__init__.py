@@ -1,0 +1,1 @@
+"""The parts of resolving settings against both sides: types, tables, fields, identifiers, order."""

@@ -1,0 +1,185 @@
+"""Settings held against what both sides say of themselves: the rules that the daemon works by, or why there are none.
+
+Pure: the descriptions come in as values, so the same answer serves the start, `isthmus config check` and `isthmus doctor`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final
+
+from daemon.domain.mapping import DeleteGuard, Retry, Step, Steps
+from daemon.domain.policy import ConflictRule, DeleteConflict, OnDelete
+from daemon.ports.database import TableDescription
+from daemon.ports.salesforce import ObjectDescription
+from daemon.settings.errors import Problem, did_you_mean
+from daemon.settings.merge import Path
+from daemon.settings.models import Settings
+from daemon.settings.resolution.fields import Sides, check_groups, conflict_rule, resolved_field
+from daemon.settings.resolution.findings import OBJECTS, TABLES, Findings
+from daemon.settings.resolution.identify import resolved_identify
+from daemon.settings.resolution.lookups import check_lookups
+from daemon.settings.resolution.order import ordered
+from daemon.settings.resolution.required import (
+    check_object_rights,
+    check_required_columns,
+    check_required_fields,
+)
+from daemon.settings.resolution.tables import resolved_table
+from daemon.settings.steps import DeleteGuardSettings, RetrySettings, StepSettings
+
+COMMON_OBJECTS: Final = (
+    "Account",
+    "Campaign",
+    "CampaignMember",
+    "Case",
+    "Contact",
+    "Lead",
+    "Opportunity",
+    "Task",
+    "User",
+)
+BATCH_SIZE: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """The steps, parents first, or None where there are problems; and what will surprise."""
+
+    steps: Steps | None
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+
+def wanted_objects(settings: Settings) -> tuple[str, ...]:
+    """The Salesforce objects that `resolve` needs descriptions of."""
+    return tuple(dict.fromkeys(step.salesforce.object for step in settings.steps if step.enabled))
+
+
+def wanted_tables(settings: Settings) -> tuple[str, ...]:
+    """The tables that `resolve` needs descriptions of, as the configuration spells them."""
+    return tuple(dict.fromkeys(step.postgres.table for step in settings.steps if step.enabled))
+
+
+def resolve(
+    settings: Settings,
+    objects: Mapping[str, ObjectDescription],
+    tables: Mapping[str, TableDescription],
+) -> Resolution:
+    """The steps as the daemon works by them. An object or table that does not exist is absent from the mapping."""
+    findings = Findings(settings)
+    steps: list[Step] = []
+    for index, step in enumerate(settings.steps):
+        if step.enabled:
+            found = _step(settings, step, ("steps", index), objects, tables, findings)
+            if found is not None:
+                steps.append(found)
+    _check_pairs(settings, steps, findings)
+    check_lookups(settings, objects, {step.name: step for step in steps}, findings)
+    problems, warnings = tuple(findings.problems), tuple(findings.warnings)
+    return Resolution(Steps(ordered(steps)) if not problems else None, problems, warnings)
+
+
+def _check_pairs(settings: Settings, steps: Sequence[Step], findings: Findings) -> None:
+    """A table and an object are related by one step, however the table's name is spelled: links are one to one."""
+    first: dict[tuple[str, str], str] = {}
+    places = {step.name: index for index, step in enumerate(settings.steps)}
+    for step in steps:
+        other = first.setdefault((step.table.qualified, step.object), step.name)
+        if other != step.name:
+            path: Path = ("steps", places[step.name], "postgres", "table")
+            what = f"the step {other} already relates {step.table.qualified} to {step.object}"
+            findings.problem(path, what, "put the fields into one step", TABLES)
+
+
+def _step(
+    settings: Settings,
+    step: StepSettings,
+    at: Path,
+    objects: Mapping[str, ObjectDescription],
+    tables: Mapping[str, TableDescription],
+    findings: Findings,
+) -> Step | None:
+    described, found = objects.get(step.salesforce.object), tables.get(step.postgres.table)
+    if described is None:
+        _no_object(step, at, objects, findings)
+    if found is None:
+        what = f"there is no table {step.postgres.table}, or the daemon's role may not see its schema"
+        fix = did_you_mean(step.postgres.table, tables) or "create it, or GRANT USAGE on the schema"
+        findings.problem((*at, "postgres", "table"), what, fix, TABLES)
+    if described is None or found is None:
+        return None
+    inherited = conflict_rule(settings.defaults.conflict, ConflictRule())
+    sides = Sides(step, described, found, conflict_rule(step.conflict, inherited))
+    return _between(settings, sides, at, findings)
+
+
+def _no_object(
+    step: StepSettings, at: Path, objects: Mapping[str, ObjectDescription], findings: Findings
+) -> None:
+    name = step.salesforce.object
+    near = did_you_mean(name, chain(objects, COMMON_OBJECTS))
+    fix = near if near and near != f"did you mean {name}?" else f"grant Read on {name} in the permission set"
+    what = f"there is no object {name}, or the integration user may not see it"
+    findings.problem((*at, "salesforce", "object"), what, fix, OBJECTS)
+
+
+def _between(settings: Settings, sides: Sides, at: Path, findings: Findings) -> Step | None:
+    step, defaults = sides.step, settings.defaults
+    table = resolved_table(step, sides.table, at, findings)
+    found = [
+        resolved_field(sides, field, (*at, "fields", index), findings)
+        for index, field in enumerate(step.fields)
+    ]
+    fields = tuple(field for field in found if field is not None)
+    identify = resolved_identify(sides, at, findings)
+    on_delete = step.on_delete or defaults.on_delete or OnDelete.PROPAGATE
+    check_object_rights(sides, on_delete, at, findings)
+    check_groups(fields, at, findings)
+    if len(fields) == len(step.fields):  # or a field that is wrong would also be missed
+        check_required_fields(sides, fields, identify, at, findings)
+        check_required_columns(sides, fields, identify, at, findings)
+    if table is None:
+        return None
+    return Step(
+        name=step.name,
+        object=sides.object.name,
+        table=table,
+        direction=step.direction,
+        fields=fields,
+        identify=identify,
+        pull=step.pull.behaviour,
+        push=step.push.behaviour,
+        on_delete=on_delete,
+        delete_conflict=step.delete_conflict or defaults.delete_conflict or DeleteConflict.PARK,
+        converted_lead=step.converted_lead,
+        on_ambiguous=step.on_ambiguous,
+        delete_guard=_delete_guard(step.delete_guard, defaults.delete_guard),
+        updated_at=step.postgres.updated_at,
+        batch_size=step.batch_size or defaults.batch_size or BATCH_SIZE,
+        retry=_retry(step.retry, defaults.retry),
+        depends_on=step.depends_on,
+    )
+
+
+def _retry(own: RetrySettings | None, default: RetrySettings | None) -> Retry:
+    retry = Retry()
+    for settings in (default, own):
+        if settings is not None:
+            retry = Retry(
+                retry.attempts if settings.attempts is None else settings.attempts,
+                retry.first if settings.first is None else settings.first,
+                retry.maximum if settings.max is None else settings.max,
+            )
+    return retry
+
+
+def _delete_guard(own: DeleteGuardSettings | None, default: DeleteGuardSettings | None) -> DeleteGuard:
+    guard = DeleteGuard()
+    for settings in (default, own):
+        if settings is not None:
+            guard = DeleteGuard(
+                guard.max_count if settings.max_count is None else settings.max_count,
+                guard.max_ratio if settings.max_ratio is None else settings.max_ratio,
+            )
+    return guard
