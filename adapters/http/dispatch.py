@@ -24,6 +24,7 @@ async def answer(endpoint: Endpoint, request: web.Request, caller: Caller) -> we
         query=_query(request, endpoint.query),
         body=await _body(request),
         operator=caller.name,
+        role=caller.role,
     )
     try:
         async with asyncio.timeout(HANDLER_SECONDS) as limit:

@@ -145,7 +145,7 @@ class Capture:
 
 def plan(steps: Sequence[Step], installed: Installed) -> list[str]:
     """The statements that bring capture to what the steps need."""
-    findings = (finding for step in steps for finding in Capture(step).findings(installed))
+    findings = (finding for step in _captured(steps) for finding in Capture(step).findings(installed))
     return [statement for finding in findings for statement in finding.statements]
 
 
@@ -153,9 +153,14 @@ def check(steps: Sequence[Step], installed: Installed) -> list[CaptureProblem]:
     """What is wrong with the capture of these steps."""
     return [
         CaptureProblem(finding.step, finding.table, finding.what, f"{_INSTALL} --step {finding.step}")
-        for step in steps
+        for step in _captured(steps)
         for finding in Capture(step).findings(installed)
     ]
+
+
+def _captured(steps: Sequence[Step]) -> list[Step]:
+    """A step that only pulls has nothing to tell Salesforce."""
+    return [step for step in steps if step.direction.pushes]
 
 
 def removal(steps: Sequence[str], installed: Installed) -> list[str]:

@@ -8,18 +8,15 @@ refuses what is too long.
 import re
 from collections.abc import Mapping, Sequence
 
-import orjson
-
 from adapters.postgres.identifiers import literal, quoted
 
 _LENGTH = re.compile(r"\(\s*-?\d+(\s*,\s*-?\d+)?\s*\)")
 _LENGTHLESS = {"character": "bpchar", "character varying": "text", "bit": "varbit", "bit varying": "varbit"}
 _TEXTUAL = frozenset({"text", "bpchar", "citext"})
+_WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
+_WHOLE_BITS = {"smallint": 15, "integer": 31, "bigint": 63}
 _PATTERNS: Mapping[str, re.Pattern[str]] = {
-    "smallint": re.compile(r"[+-]?\d{1,4}"),
-    "integer": re.compile(r"[+-]?\d{1,9}"),
-    "bigint": re.compile(r"[+-]?\d{1,18}"),
-    "numeric": re.compile(r"[+-]?\d{1,100}(\.\d{1,100})?"),
+    "numeric": re.compile(r"[+-]?[0-9]{1,100}(\.[0-9]{1,100})?"),
     "uuid": re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
 }
 _EXACT_KEYS = frozenset({"smallint", "integer", "bigint", "uuid"})
@@ -85,13 +82,19 @@ def differs(left: str, right: str, column: str, type_name: str) -> str:
 
 
 def document(alias: str, columns: Mapping[str, str], where: Mapping[str, str] | None = None) -> str:
-    """A `jsonb` object of columns (name to type) in text; with `where`, of those whose condition holds."""
-    members = []
-    for column, type_name in columns.items():
-        name = literal(orjson.dumps(column).decode() + ":")
-        member = f"{name} || coalesce(to_json({out(alias, column, type_name)})::text, 'null')"
-        members.append(member if where is None else f"CASE WHEN {where[column]} THEN {member} END")
-    return f"('{{' || array_to_string(ARRAY[{', '.join(members)}]::text[], ',') || '}}')::jsonb"
+    """A `jsonb` object of columns (name to type) in text; with `where`, of those whose condition holds.
+
+    Made of two arrays, because every node of an expression costs a captured statement some time before its first row.
+    """
+    if not columns:
+        return "'{}'::jsonb"
+    names = ", ".join(literal(column) for column in columns)
+    texts = ", ".join(out(alias, column, type_name) for column, type_name in columns.items())
+    whole = f"jsonb_object(ARRAY[{names}]::text[], ARRAY[{texts}]::text[])"
+    if where is None:
+        return whole
+    left_out = ", ".join(f"CASE WHEN NOT ({where[column]}) THEN {literal(column)} END" for column in columns)
+    return f"{whole} - ARRAY[{left_out}]::text[]"
 
 
 def text_settings(types: Sequence[str]) -> tuple[str, ...]:
@@ -108,17 +111,26 @@ def text_settings(types: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def comparison(column: str, type_name: str) -> tuple[str, str, re.Pattern[str] | None]:
-    """How to look for texts in a column: the column's side, the type to cast a text to, and what such texts look like.
+def comparison(column: str, type_name: str) -> tuple[str, str]:
+    """How to look for texts in a column: the column's side, and the type to cast a text to.
 
-    In the column's own type, so that its index serves, where a text can be told to be of that type beforehand.
+    In the column's own type, so that its index serves, where `fits` can tell beforehand which texts are of that type.
     """
     own = cast_type(type_name)
-    if own in _PATTERNS:
-        return f"t.{quoted(column)}", own, _PATTERNS[own]
-    if own in _TEXTUAL:
-        return f"t.{quoted(column)}", own, None
-    return out("t", column, type_name), "text", None
+    if own in _TEXTUAL or own in _WHOLE_BITS or own in _PATTERNS:
+        return f"t.{quoted(column)}", own
+    return out("t", column, type_name), "text"
+
+
+def fits(text: str, type_name: str) -> bool:
+    """Whether a text can be cast to a type, as far as that can be told here: true for types that are not known well."""
+    own = cast_type(type_name)
+    if "\0" in text:
+        return False
+    if own in _WHOLE_BITS:
+        limit = 2 ** _WHOLE_BITS[own]
+        return _WHOLE.fullmatch(text) is not None and -limit <= int(text) < limit
+    return own not in _PATTERNS or _PATTERNS[own].fullmatch(text) is not None
 
 
 def _comparable(alias: str, column: str, type_name: str, exact: frozenset[str]) -> str:

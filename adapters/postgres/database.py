@@ -1,6 +1,6 @@
 """The database as an operator's commands need it: schema, capture and catalogue.
 
-Nothing here waits long for a lock, so a migration or an installation never stands in front of an application for long.
+No statement here waits for a lock beyond the bound of the pool, so none stands in front of an application for long.
 """
 
 from collections.abc import AsyncIterator, Sequence

@@ -6,7 +6,7 @@ row stands alone with its own error; the others are written as if it had not bee
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from adapters.postgres.faults import is_the_rows_fault
 from adapters.postgres.identifiers import key_parts, key_text
@@ -46,12 +46,16 @@ _NO_KEY = Failure(
 
 async def read_rows(session: Session, sql: TableSql, keys: Sequence[str]) -> dict[str, Row]:
     """Rows by key, locked where they can be. Text that is no key of this table has no row."""
-    wanted = list(dict.fromkeys(key for key in keys if _is_key(sql, key)))
+    wanted = list(dict.fromkeys(key for key in keys if sql.is_key(key)))
     if not wanted:
         return {}
     found = await session.fetch(Purpose.APPLY, sql.select, *sql.key_arrays(wanted))
-    rows = (sql.row(record) for record in found)
-    return {row.key: row for row in rows}
+    rows = {row.key: row for row in map(sql.row, found)}
+    missing = [key for key in wanted if key not in rows]
+    if missing:  # not there, or held by another session: only a look without a lock can tell
+        found = await session.fetch(Purpose.APPLY, sql.look, *sql.key_arrays(missing))
+        rows |= {row.key: replace(row, locked=True) for row in map(sql.row, found)}
+    return rows
 
 
 async def match_rows(
@@ -103,7 +107,7 @@ class _Writer:
         self.results: dict[int, RowResult] = {
             position: RowResult(write.key, failure=_NO_KEY)
             for position, write in enumerate(writes)
-            if write.key is not None and not _is_key(sql, write.key)
+            if write.key is not None and not sql.is_key(write.key)
         }
         self._operations = [write.operation for write in writes]
         self._keys = [write.key for write in writes]
@@ -219,11 +223,3 @@ def _key_in(sql: TableSql, values: dict[str, str | None]) -> str | None:
     parts = [values.get(column) for column in sql.step.table.key]
     given = [part for part in parts if part is not None]
     return key_text(given) if len(given) == len(parts) else None
-
-
-def _is_key(sql: TableSql, key: str) -> bool:
-    try:
-        key_parts(key, len(sql.step.table.key))
-    except ValueError:
-        return False
-    return "\0" not in key

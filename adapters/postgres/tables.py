@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from adapters.postgres.columns import comparison, document, into, key_out, out
+from adapters.postgres.columns import comparison, document, fits, into, key_out, out
 from adapters.postgres.identifiers import filled, key_parts, qualified, quoted
 from adapters.postgres.queries import QUERIES, template
 from adapters.postgres.session import Purpose, Session
@@ -58,10 +58,24 @@ class TableSql:
         parts = [key_parts(key, len(self._key)) for key in keys]
         return [[part[n] for part in parts] for n in range(len(self._key))]
 
+    def is_key(self, key: str) -> bool:
+        """Whether a text can be the key of a row of this table."""
+        try:
+            parts = key_parts(key, len(self._key))
+        except ValueError:
+            return False
+        return all(fits(part, self._types[column]) for part, column in zip(parts, self._key, strict=True))
+
     @cached_property
     def select(self) -> str:
-        """Rows by key. Arguments: the key arrays."""
-        return self._keyed("select_rows", (), lock="FOR NO KEY UPDATE OF t" if self._lockable else "")
+        """Rows by key, locked; those that another session holds are left out. Arguments: the key arrays."""
+        lock = "FOR NO KEY UPDATE OF t SKIP LOCKED" if self._lockable else ""
+        return self._keyed("select_rows", (), lock=lock)
+
+    @cached_property
+    def look(self) -> str:
+        """Rows by key as they are committed, without a lock. Arguments: the key arrays."""
+        return self._keyed("select_rows", (), lock="")
 
     @cached_property
     def delete(self) -> str:
@@ -104,9 +118,9 @@ class TableSql:
             parts["found"] = _normalised(out("t", rule.column, column_type), rule)
             parts["normalised"] = parts["wanted"] = _normalised("u.value", rule)
         else:
-            parts["found"], cast, pattern = comparison(rule.column, column_type)
+            parts["found"], cast = comparison(rule.column, column_type)
             parts["wanted"] = f"u.value::{cast}"
-            askable = [value for value in askable if pattern is None or pattern.fullmatch(value)]
+            askable = [value for value in askable if fits(value, column_type)]
         sql = self._kept(
             "match_rows", (rule.column, *rule.normalise), lambda: filled(template("match_rows"), parts)
         )

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from random import Random, SystemRandom
 
 import aiohttp
+import stamina
 
 from adapters.salesforce.catalogue import SalesforceCatalogue
 from adapters.salesforce.describe import Descriptions
@@ -17,6 +18,7 @@ from adapters.salesforce.tokens import TokenProvider
 from daemon.domain.failure import ConfigurationError
 from daemon.ports.clock import Clock
 from daemon.ports.meter import Meter
+from daemon.ports.salesforce import Catalogue, ChangeSource, Records
 
 
 class Salesforce:
@@ -44,15 +46,15 @@ class Salesforce:
             ) from error
         session = Session(settings, http, self._tokens, clock, server_clock, meter, random)
         self._descriptions = Descriptions(session)
-        self.records = SalesforceRecords(session, self._descriptions)
-        self.catalogue = SalesforceCatalogue(session, self._tokens, self._descriptions)
+        self.records: Records = SalesforceRecords(session, self._descriptions)
+        self.catalogue: Catalogue = SalesforceCatalogue(session, self._tokens, self._descriptions)
 
     @property
     def tokens(self) -> TokenProvider:
         """The login that everything here shares."""
         return self._tokens
 
-    def stream_factory(self) -> CometdSource:
+    def stream_factory(self) -> ChangeSource:
         """A new source of change events. To be called where an event loop runs."""
         return CometdSource(self._settings, self._tokens, self._clock, self._meter, self._descriptions.known)
 
@@ -65,6 +67,7 @@ async def connect(
 
     Raises ConfigurationError if the login address may not be spoken to.
     """
+    stamina.instrumentation.set_on_retry_hooks(())  # its log lines would quote what Salesforce said
     connector = aiohttp.TCPConnector(limit=settings.concurrency + 4, keepalive_timeout=30)
     async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as http:
         yield Salesforce(settings, http, clock, meter, random or SystemRandom())

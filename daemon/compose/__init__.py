@@ -1,8 +1,41 @@
-"""The composition root: the only package that names adapters. Settings go in, running programs come out."""
+"""The composition root: the only package that names adapters. Settings go in, running programs come out.
 
-from daemon.compose.daemon import run_daemon
-from daemon.compose.demo import run_demo
-from daemon.compose.emulator import run_emulator
-from daemon.compose.sides import open_sides
+Each program is imported when it is asked for, so that no command pays for the parts of another.
+"""
 
-__all__ = ["open_sides", "run_daemon", "run_demo", "run_emulator"]
+from collections.abc import Coroutine
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from daemon.compose.sides import OpenSides
+    from daemon.settings.models import Settings
+
+
+def open_sides(settings: "Settings") -> AbstractAsyncContextManager["OpenSides"]:
+    """Both sides until the block ends. Nothing is sent to either before it is needed."""
+    from daemon.compose import sides
+
+    return sides.open_sides(settings)
+
+
+def run_daemon(settings: "Settings", *, migrate: bool, once: bool) -> Coroutine[Any, Any, int]:
+    """The daemon, until it is asked to stop; with `once` until nothing is left to do. The exit status."""
+    from daemon.compose import daemon
+
+    return daemon.run_daemon(settings, migrate=migrate, once=once)
+
+
+def run_demo(*, check: bool, database: str | None, keep: Path | None) -> Coroutine[Any, Any, int]:
+    """The demonstration. The exit status."""
+    from daemon.compose import demo
+
+    return demo.run_demo(check=check, database=database, keep=keep)
+
+
+def run_emulator(*, port: int, seed: Path | None, as_json: bool, hold: float) -> Coroutine[Any, Any, int]:
+    """An emulated org, until a signal, or for `hold` seconds if that is not 0. The exit status."""
+    from daemon.compose import emulator
+
+    return emulator.run_emulator(port=port, seed=seed, as_json=as_json, hold=hold)

@@ -6,10 +6,11 @@ import random
 import socket
 import sys
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -26,7 +27,7 @@ from daemon import __version__
 from daemon.compose.sides import OpenSides, open_sides
 from daemon.compose.start import complete_capture, current_schema, refuse_shared_environment, take_lease
 from daemon.compose.steps import resolved
-from daemon.domain.failure import CallFailedError, IsthmusError
+from daemon.domain.failure import CallFailedError, IsthmusError, TryLaterError
 from daemon.domain.mapping import Steps
 from daemon.flow.engine import Engine
 from daemon.flow.gauges import keep_gauges
@@ -35,6 +36,7 @@ from daemon.flow.parts import Parts
 from daemon.flow.stream import Stream
 from daemon.operations.endpoints import endpoints
 from daemon.operations.office import Office
+from daemon.ports.store import LeaseLostError
 from daemon.runtime.clock import SystemClock
 from daemon.runtime.health import Component, Health
 from daemon.runtime.logs import configure_logs
@@ -42,7 +44,7 @@ from daemon.runtime.loop_lag import measure_loop_lag
 from daemon.runtime.notify import Notifier
 from daemon.runtime.probes import probe_endpoints
 from daemon.runtime.redaction import Redaction
-from daemon.runtime.shutdown import DRAIN_SECONDS, Shutdown
+from daemon.runtime.shutdown import DRAIN_SECONDS, Shutdown, StopRequestedError
 from daemon.runtime.supervisor import Supervisor
 from daemon.settings.models import Settings
 
@@ -70,10 +72,6 @@ class Daemon:
     inspection: PostgresInspection
     since: datetime
 
-    def noting(self, component: Component) -> Callable[[bool, str], None]:
-        """A place to tell how a component does."""
-        return lambda up, reason: self.health.note(component, up, reason)
-
     def about(self) -> Mapping[str, Any]:
         """The process, for `isthmus status`."""
         return {
@@ -100,7 +98,7 @@ async def run_daemon(settings: Settings, *, migrate: bool, once: bool) -> int:
         style=settings.log.format,
         level=settings.log.level,
         name=settings.name,
-        redaction=Redaction(),
+        redaction=_redaction(settings),
         meter=meter,
         environ=os.environ,
     )
@@ -108,18 +106,45 @@ async def run_daemon(settings: Settings, *, migrate: bool, once: bool) -> int:
     health = Health(clock, meter)
     with Shutdown() as shutdown:
         async with open_sides(settings, clock=clock, meter=meter) as sides:
-            daemon = await _assemble(settings, sides, clock, meter, health, migrate=migrate)
-            server = _server(daemon)
-            metrics = settings.http.metrics_address
             try:
-                await server.start(settings.http.api_address, metrics)
-                await _live(daemon, notifier, shutdown, once=once)
-            finally:
-                with suppress(CallFailedError, IsthmusError):
-                    await daemon.lease.release()
-                await server.close()
+                async with shutdown.interruptible():
+                    daemon = await _assemble(settings, sides, clock, meter, health, migrate=migrate)
+            except StopRequestedError:
+                return 0
+            await _serve(daemon, notifier, shutdown, once=once)
     log.info("stopped")
     return 0
+
+
+async def _serve(daemon: Daemon, notifier: Notifier, shutdown: Shutdown, *, once: bool) -> None:
+    """Listen, live, and leave in order: the lease is given up before anything else is closed."""
+    server = _server(daemon)
+    http = daemon.settings.http
+    try:
+        await server.start(http.api_address, http.metrics_address)
+        await _live(daemon, notifier, shutdown, once=once)
+    except LeaseLostError as error:
+        raise TryLaterError(
+            "the lease was lost, so this daemon stopped",
+            f"{error}: it was frozen or cut off for longer than the lease lasts, and another one took over",
+            "nothing: a service manager starts it again, and it leads when the lease is free",
+        ) from error
+    finally:
+        with suppress(CallFailedError, IsthmusError):
+            await daemon.lease.release()
+        await server.close()
+
+
+def _redaction(settings: Settings) -> Redaction:
+    """Every secret of the configuration, to be blotted out wherever it might appear in a log line."""
+    redaction = Redaction()
+    auth, database = settings.salesforce.auth, settings.database
+    secrets = [database.password, *(token.token for token in settings.http.auth.tokens)]
+    secrets += [getattr(auth, name, None) for name in ("client_secret", "private_key", "refresh_token")]
+    for secret in secrets:
+        if secret is not None:
+            redaction.learn(secret.read())
+    return redaction
 
 
 def holder_name() -> str:
@@ -162,7 +187,12 @@ async def _assemble(
     doorbell = PostgresDoorbell(sides.pool.connector, holder_name())
     loader = Loader(parts, bulk_from=settings.salesforce.limits.bulk_from)
     engine = Engine(
-        parts, loader, doorbell, lease, lambda up, reason: health.note(Component.POSTGRES, up, reason)
+        parts,
+        loader,
+        doorbell,
+        lease,
+        database=partial(health.note, Component.POSTGRES),
+        api=partial(health.note, Component.SALESFORCE_API),
     )
     _describe_build(settings, meter)
     return Daemon(
@@ -223,7 +253,7 @@ def _start_background(daemon: Daemon, tasks: Supervisor, notifier: Notifier) -> 
         daemon.parts,
         daemon.settings.salesforce.channel,
         daemon.sides.source,
-        daemon.noting(Component.SALESFORCE_STREAM),
+        partial(health.note, Component.SALESFORCE_STREAM),
     )
     tasks.start("beat of the event loop", health.beat())
     tasks.start("lag of the event loop", measure_loop_lag(clock, meter))
@@ -249,12 +279,11 @@ async def _probe(daemon: Daemon) -> None:
 
 async def _watch_capture(daemon: Daemon) -> None:
     """Look every minute whether the triggers are there and enabled; say it once when they are not, and when they are."""
-    pushing = [step for step in daemon.steps.ordered if step.direction.pushes]
     complete = True
     while True:
         await daemon.clock.sleep(CAPTURE_EVERY)
         try:
-            problems = await daemon.sides.database.capture_check(pushing)
+            problems = await daemon.sides.database.capture_check(daemon.steps.ordered)
         except IsthmusError:
             continue  # the probe of the database tells it
         reason = "; ".join(f"{p.table}: {p.what}; {p.fix}" for p in problems) or "triggers as they should be"
@@ -271,5 +300,5 @@ async def _keep_house(daemon: Daemon) -> None:
         try:
             await keep_house(daemon.sides.pool, retention)
         except CallFailedError as error:
-            log.warning("housekeeping_failed", message=str(error)[:200])
+            log.warning("housekeeping_failed", code=error.failure.code)
         await daemon.clock.sleep(HOUSEKEEPING_EVERY)

@@ -50,10 +50,9 @@ async def current_schema(sides: OpenSides, *, migrate: bool) -> int:
 
 async def complete_capture(sides: OpenSides, steps: Steps, *, install: bool) -> None:
     """Triggers are there, enabled and as we would make them now. Raises ConfigurationError otherwise."""
-    pushing = [step for step in steps.ordered if step.direction.pushes]
     if install:
-        await sides.database.capture_install(pushing)
-    problems = await sides.database.capture_check(pushing)
+        await sides.database.capture_install(steps.ordered)
+    problems = await sides.database.capture_check(steps.ordered)
     if problems:
         raise ConfigurationError(
             "capture is not complete, so local changes would not be seen",

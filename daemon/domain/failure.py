@@ -12,6 +12,7 @@ class FailureKind(StrEnum):
     """What sort of thing went wrong, as far as it decides what to do next."""
 
     TRANSIENT = "transient"  # the same request may pass in a moment: locks, 5xx, lost connections, deadlocks
+    BUSY = "busy"  # somebody else holds the row for the moment
     LIMITED = "limited"  # the other side asks us to slow down or has no allowance left
     REJECTED = "rejected"  # this record, as it is, will not pass: validation, required, type, constraint
     CONFLICT = "conflict"  # the other side changed meanwhile: read again and decide again

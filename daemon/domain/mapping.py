@@ -12,7 +12,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Final
 
-from daemon.domain.policy import Behaviour, ConflictRule, ConvertedLead, DeleteConflict, OnAmbiguous, OnDelete
+from daemon.domain.policy import Behaviour, ConflictRule, ConvertedLead, DeleteConflict, OnDelete
 from daemon.domain.side import Direction
 from daemon.domain.value import Value
 
@@ -69,7 +69,8 @@ class Field:
     `name` is the Salesforce field's API name and the field's name in bases, views and plans. `scale` is the number of
     decimals that both sides keep; `length` the number of characters that Salesforce stores. `lookup` names the step
     whose links translate a reference. `group` names fields that move together. `default` is what an empty source
-    gives where the destination is created.
+    gives where the destination is created. `in_events` is false where change events do not carry the value: a formula,
+    a roll-up, a name that is put together from its parts.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Field:
     createable: bool = True
     updateable: bool = True
     sensitive: bool = False
+    in_events: bool = True
 
     @property
     def is_constant(self) -> bool:
@@ -175,7 +177,6 @@ class Step:
     on_delete: OnDelete = OnDelete.PROPAGATE
     delete_conflict: DeleteConflict = DeleteConflict.PARK
     converted_lead: ConvertedLead = ConvertedLead.PARK
-    on_ambiguous: OnAmbiguous = OnAmbiguous.PARK
     delete_guard: DeleteGuard = DeleteGuard()
     updated_at: str | None = None
     batch_size: int = 200
@@ -205,6 +206,11 @@ class Step:
                 mapped
             )
         return tuple(tuple(fields) for fields in groups.values())
+
+    @cached_property
+    def must_read(self) -> bool:
+        """Whether an event is never enough: a pulled field's value is not in it, so the record is read each time."""
+        return any(mapped.direction.pulls and not mapped.in_events for mapped in self.fields)
 
     @cached_property
     def columns(self) -> tuple[str, ...]:

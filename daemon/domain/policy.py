@@ -55,14 +55,6 @@ class ConvertedLead(StrEnum):
     IGNORE = "ignore"
 
 
-class OnAmbiguous(StrEnum):
-    """What happens when an identifier matches several records."""
-
-    PARK = "park"
-    NEWEST = "newest"
-    OLDEST = "oldest"
-
-
 class Behaviour(StrEnum):
     """What a step does in one direction with a linked, a matched and an unmatched record."""
 

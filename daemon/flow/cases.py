@@ -20,7 +20,7 @@ class Case:
 
     `theirs` are stored changes of the Salesforce side, `ours` those of the PostgreSQL side, oldest first. `record` is
     what was read, `deleted` what became of a record that is not there, `blind` that the base stands for the record.
-    `matched` is the Salesforce id that an unlinked row belongs to.
+    `overtaken` says that the link learned something newer while the case was worked on.
     """
 
     step: Step
@@ -40,6 +40,7 @@ class Case:
     result: WriteResult | None = None
     sent: Values = field(default_factory=no_values)
     settled_early: bool = False
+    overtaken: bool = False
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -73,7 +74,7 @@ async def gather(unit: Unit, step: Step, changes: Sequence[Change]) -> list[Case
     for change in theirs:
         link = by_record.get(change.sf_id or "")
         name = ("key", link.key) if link is not None else ("id", change.sf_id or "")
-        case = cases.setdefault(name, Case(step, link, change.sf_id, link.key if link else None))
+        case = cases.setdefault(name, Case(step, link, change.sf_id, link.key if link else change.key))
         case.theirs += (change,)
     for change in ours:
         link = by_row.get(change.key or "")

@@ -9,7 +9,7 @@ import structlog
 from daemon.domain.failure import CallFailedError
 from daemon.flow.load import Loader
 from daemon.flow.parts import Parts
-from daemon.flow.worker import Worker
+from daemon.flow.worker import Health, Worker
 from daemon.ports.store import Doorbell, Lease, LeaseLostError
 
 log = structlog.get_logger(__name__)
@@ -20,21 +20,19 @@ POLL = 5.0
 LEASE_EVERY = 5.0
 FAILURE_PAUSE = 1.0
 
-Health = Callable[[bool, str], None]
-
 
 class Engine:
-    """Runs the worker, the first loads and the lease. `health` is told how the database does."""
+    """Runs the worker, the first loads and the lease. `database` and `api` are told how the two sides do."""
 
     def __init__(
-        self, parts: Parts, loader: Loader, doorbell: Doorbell, lease: Lease, health: Health
+        self, parts: Parts, loader: Loader, doorbell: Doorbell, lease: Lease, *, database: Health, api: Health
     ) -> None:
         self._parts = parts
         self._loader = loader
-        self._worker = Worker(parts, loader.reload)
+        self._worker = Worker(parts, loader.reload, api)
         self._doorbell = doorbell
         self._lease = lease
-        self._health = health
+        self._health = database
         self._stopping = asyncio.Event()
         self._resting: asyncio.Timeout | None = None
         self.loaded = asyncio.Event()
@@ -77,7 +75,7 @@ class Engine:
             try:
                 renewed = await self._lease.renew()
             except CallFailedError as error:
-                self._health(False, str(error))
+                self._health(False, error.failure.code)
                 continue
             if not renewed:
                 message = "the lease was lost to another daemon"
@@ -95,8 +93,8 @@ class Engine:
         try:
             done = await act()
         except CallFailedError as error:
-            self._health(False, str(error))
-            log.warning("round_failed", code=error.failure.code, message=error.failure.message[:200])
+            self._health(False, error.failure.code)
+            log.warning("round_failed", code=error.failure.code, advice=error.failure.advice)
             await self._parts.clock.sleep(FAILURE_PAUSE)
             return 0
         self._health(True, "answering")

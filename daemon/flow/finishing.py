@@ -12,7 +12,7 @@ from daemon.domain.plan import Operation, Outcome
 from daemon.domain.side import Side
 from daemon.domain.value import Raw
 from daemon.domain.view import Presence
-from daemon.flow.accounts import count_plan, journal_entry, operation_name
+from daemon.flow.accounts import count_plan, journal_entry, operation_name, overruled
 from daemon.flow.cases import Case
 from daemon.flow.deferral import after_failure, after_hold
 from daemon.flow.observation import Observation
@@ -26,6 +26,7 @@ from daemon.reconcile.remedy import backoff
 
 async def finish(parts: Parts, unit: Unit, step: Step, cases: Sequence[Case]) -> None:
     """Settle the cases of one step in the transaction that is given."""
+    await _look_back(unit, cases)
     observations = [seen for case in cases if (seen := observed(parts, case)) is not None]
     await settle(parts, unit, observations)
     observed_ids = {seen.sf_id for seen in observations}
@@ -44,6 +45,16 @@ async def finish(parts: Parts, unit: Unit, step: Step, cases: Sequence[Case]) ->
     await _settle_superseded(unit, step, cases)
 
 
+async def _look_back(unit: Unit, cases: Sequence[Case]) -> None:
+    """Find the cases whose link has moved on since they were loaded: what was read for them may be older than it."""
+    links = await unit.links_of_records(sorted({case.sf_id for case in cases if case.sf_id is not None}))
+    for case in cases:
+        now = links.get(case.sf_id or "")
+        if now is not None and now.seen is not None:
+            before = case.link.seen if case.link is not None else None
+            case.overtaken = before is None or now.seen > before
+
+
 def observed(parts: Parts, case: Case) -> Observation | None:
     """What the case tells about its Salesforce record; None where nothing was learned."""
     if case.hold is not None or case.settled_early:
@@ -56,6 +67,8 @@ def observed(parts: Parts, case: Case) -> Observation | None:
         and result.failure is not None
         and result.failure.kind is FailureKind.UNKNOWN_OUTCOME
     ):
+        return None
+    if case.overtaken:
         return None
     base = Observation(case.step, case.sf_id or "", _source(case), parts.clock.now(), changes=case.theirs)
     if case.record is not None:
@@ -76,6 +89,8 @@ def observed(parts: Parts, case: Case) -> Observation | None:
         return replace(
             base, at=_second(parts.clock.now()), presence=Presence.GONE, merged_into=case.deleted.merged_into
         )
+    if result is None and case.blind and case.plan.ledger:
+        return replace(base, moves_seen=False)  # nothing to write, but something to tell
     return None
 
 
@@ -103,7 +118,7 @@ def _written(parts: Parts, case: Case) -> Observation:
         own = result.record.stamp
         return replace(seen, at=own, own=own, raw=result.record.values, complete=True)
     sent = raw_values(case.step, write)
-    if case.record is not None:
+    if case.record is not None and not case.overtaken:
         raw = {**case.record.values, **sent}
         return replace(seen, at=case.record.stamp, raw=raw, complete=True)
     return replace(seen, raw=sent, moves_seen=False)
@@ -137,6 +152,8 @@ def _finish_ours(parts: Parts, case: Case, settled: list[int], deferred: list[De
         deferred.append(kept or after_failure(parts, case.step, last, failure))
     elif hold is not None:
         deferred.append(after_hold(parts, case.step, last, hold))
+    elif case.overtaken:
+        deferred.append(Deferral(last.id, ChangeState.PENDING, None, last.attempts))
     else:
         settled.append(last.id)
     settled += [change.id for change in case.ours[:-1]]
@@ -164,6 +181,11 @@ def _finish_theirs(parts: Parts, case: Case, settled: list[int], deferred: list[
     """Salesforce-side changes of a case about which nothing was observed."""
     if not case.theirs:
         return
+    if case.overtaken:
+        deferred += [
+            Deferral(change.id, ChangeState.PENDING, None, change.attempts) for change in case.theirs
+        ]
+        return
     result = case.result
     unanswered = result is not None and result.failure is not None
     if case.hold is not None and not case.ours:
@@ -184,7 +206,8 @@ def _journal(parts: Parts, case: Case) -> list[JournalEntry]:
     waits = hold is not None and hold.outcome is not Outcome.PARK
     outcome = "applied" if written else "skipped" if waits and failure is None else "parked"
     operation = operation_name(case.plan, Side.SALESFORCE)
-    count_plan(parts.meter, case.step, replace(case.plan, ledger=()), "push", operation, outcome)
+    told = overruled(case.plan) if written else ()
+    count_plan(parts.meter, case.step, replace(case.plan, ledger=told), "push", operation, outcome)
     now = parts.clock.now()
     if written:
         waited = max(0.0, (now - case.ours[0].at).total_seconds())

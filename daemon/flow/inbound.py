@@ -94,7 +94,7 @@ def _step(parts: Parts, name: str, link: Link | None) -> Step:
 
 def _sort_record(found: Sorted, step: Step, link: Link | None, events: Sequence[Event]) -> None:
     """The events of one record, in the order of the stream."""
-    needs_reading = any(
+    needs_reading = step.must_read or any(
         event.kind in (EventKind.DELETE, EventKind.GAP_RECORD) or event.reread & set(step.salesforce_fields)
         for event in events
     )

@@ -12,7 +12,8 @@ from daemon.flow.pairing import Pair
 def paired(link: Link, pair: Pair, plan: Plan) -> Link:
     """A link after an observation: the base moves, and so does what is known of the record's time."""
     seen = pair.seen
-    base = {**link.base, **seen.confirmed, **plan.base}
+    kept = link.base if link.sf_id == seen.sf_id else {}
+    base = {**kept, **seen.confirmed, **plan.base}
     own = link.own
     if seen.own is not None:
         own = seen.own

@@ -39,7 +39,13 @@ async def read_cases(parts: Parts, step: Step, cases: Sequence[Case], *, force: 
 
 def _says_nothing_new(case: Case) -> bool:
     """Stored events that turned out to be echoes: the link knows by now what they say."""
-    if case.ours or not case.linked or case.link is None or not covers(case.step, case.link):
+    if (
+        case.ours
+        or case.step.must_read
+        or not case.linked
+        or case.link is None
+        or not covers(case.step, case.link)
+    ):
         return False
     news = case.news
     if news.kind in _MUST_READ:

@@ -1,5 +1,6 @@
 """The worker's writes to Salesforce: marked before they are sent, told apart afterwards."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 from daemon.domain.canonical import from_salesforce, to_salesforce
@@ -9,7 +10,7 @@ from daemon.domain.value import Raw, Values
 from daemon.flow.cases import Case
 from daemon.flow.parts import Parts
 from daemon.flow.reading import read_fields
-from daemon.ports.salesforce import RecordWrite
+from daemon.ports.salesforce import RecordWrite, WriteResult
 
 
 async def send(parts: Parts, step: Step, cases: Sequence[Case]) -> None:
@@ -32,11 +33,22 @@ async def send(parts: Parts, step: Step, cases: Sequence[Case]) -> None:
         async with parts.writing:
             await parts.store.mark_sent(marks, links)
         parts.meter.gauge("isthmus_in_flight_records", len(outgoing), step=step.name, direction="push")
-        results = await parts.records.write(step.object, read_fields(step), writes)
+        results = await _written(parts, step, writes)
     parts.meter.gauge("isthmus_in_flight_records", 0, step=step.name, direction="push")
     parts.meter.observe("isthmus_batch_records", len(outgoing), step=step.name, direction="push")
     for case, result in zip(outgoing, results, strict=True):
         case.result = result
+
+
+async def _written(parts: Parts, step: Step, writes: Sequence[RecordWrite]) -> list[WriteResult]:
+    """Results in the order of the writes, sent in portions of the step's batch size, side by side."""
+    size = step.batch_size
+    portions = [writes[start : start + size] for start in range(0, len(writes), size)]
+    fields = read_fields(step)
+    answers = await asyncio.gather(
+        *(parts.records.write(step.object, fields, portion) for portion in portions)
+    )
+    return [result for answer in answers for result in answer]
 
 
 def _stored(values: Values) -> Mapping[str, Raw]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from daemon.domain.change import Change, ChangeKind, Source
-from daemon.domain.failure import Failure
+from daemon.domain.failure import Failure, FailureKind, Reason
 from daemon.domain.link import Link, LinkState
 from daemon.domain.mapping import Step
 from daemon.domain.plan import Hold, LinkAction, Operation, Outcome, Plan
@@ -26,8 +26,16 @@ from daemon.flow.parts import Parts
 from daemon.flow.rowwrites import row_write
 from daemon.flow.unseen import restoring, unseen
 from daemon.flow.views import References, postgres_view, salesforce_view
-from daemon.ports.store import Deferral, JournalEntry, LedgerLine, Row, RowWrite, Unit
+from daemon.ports.store import Deferral, JournalEntry, LedgerLine, Row, RowResult, RowWrite, Unit
 from daemon.reconcile.decide import decide
+
+HELD_ELSEWHERE = Failure(
+    FailureKind.BUSY,
+    Reason.ROW_LOCK,
+    "55P03",
+    "Another session holds the row.",
+    "Nothing: it is tried again every second or two until the row is free.",
+)
 
 
 @dataclass(slots=True)
@@ -79,13 +87,15 @@ async def _decide_all(
     views: list[View] = []
     for pair in pairs:
         pair.row = rows.get(pair.key) if pair.key is not None else None
+        if pair.row is not None and pair.row.locked:
+            pair.result = RowResult(pair.key, failure=HELD_ELSEWHERE)
         views.append(postgres_view(step, pair.row, references, (), parts.skew.offset))
     suspects = [
         pair.key for pair, view in zip(pairs, views, strict=True) if pair.key and _stands_out(pair, view)
     ]
     local = await unit.local_changes(step.name, suspects) if suspects else {}
     for pair, view in zip(pairs, views, strict=True):
-        if pair.hold is None:
+        if pair.hold is None and pair.result is None:
             changes = local.get(pair.key or "", [])
             ours = postgres_view(step, pair.row, references, changes, parts.skew.offset) if changes else view
             _decide(step, pair, ours, references)
@@ -102,7 +112,10 @@ def _stands_out(pair: Pair, view: View) -> bool:
 
 
 def _based(pair: Pair) -> dict[str, Value]:
-    return {**(pair.link.base if pair.link else {}), **pair.seen.confirmed}
+    former = (
+        pair.link is not None and pair.link.sf_id != pair.seen.sf_id
+    )  # what was agreed with another record
+    return {**(pair.link.base if pair.link and not former else {}), **pair.seen.confirmed}
 
 
 def _decide(step: Step, pair: Pair, ours: View, references: References) -> None:
@@ -131,7 +144,8 @@ def _decide(step: Step, pair: Pair, ours: View, references: References) -> None:
 async def _write_rows(unit: Unit, step: Step, pairs: Sequence[Pair], references: References) -> None:
     wanted: list[tuple[Pair, RowWrite]] = []
     for pair in pairs:
-        write = row_write(step, pair, references) if pair.hold is None else None
+        undecided = pair.hold is not None or pair.result is not None
+        write = None if undecided else row_write(step, pair, references)
         if write is not None:
             wanted.append((pair, write))
     if not wanted:

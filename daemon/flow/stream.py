@@ -12,7 +12,7 @@ from datetime import timedelta
 import structlog
 
 from daemon.domain.change import Change, ChangeKind, Source
-from daemon.domain.failure import CallFailedError
+from daemon.domain.failure import CallFailedError, FailureKind
 from daemon.domain.mapping import Retry
 from daemon.domain.side import Side
 from daemon.flow.inbound import take_in
@@ -21,6 +21,7 @@ from daemon.ports.salesforce import (
     FROM_NOW,
     FROM_OLDEST,
     ChangeSource,
+    EventBatch,
     PositionLostError,
     StreamEndedError,
 )
@@ -30,6 +31,8 @@ from daemon.reconcile.remedy import backoff
 log = structlog.get_logger(__name__)
 
 PACE = Retry(first=timedelta(seconds=1), maximum=timedelta(minutes=2))
+QUICK = Retry(first=timedelta(milliseconds=50), maximum=timedelta(seconds=2))
+REPEATS = 5
 STABLE = 60.0
 """A session that lasted this many seconds was a good one: the next failure starts the pace anew."""
 
@@ -59,7 +62,7 @@ class Stream:
             except PositionLostError:
                 await self._lost()
             except CallFailedError as error:
-                self._ended("database", str(error))
+                self._ended("database", error.failure.code)
             if self._parts.clock.monotonic() - started > STABLE:
                 self._failures = 0
             self._failures += 1
@@ -84,12 +87,24 @@ class Stream:
         batch = await source.receive()
         if not batch.events and batch.position is None:
             return
-        await take_in(self._parts, batch, source.transport)
+        await self._settle(batch, source.transport)
         newest = max((event.at.timestamp() for event in batch.events), default=None)
         if newest is not None:
             self._parts.meter.gauge(
                 "isthmus_salesforce_stream_replay_timestamp_seconds", newest, channel=self._channel
             )
+
+    async def _settle(self, batch: EventBatch, transport: str) -> None:
+        """Take a batch in. A deadlock or a lost connection undid the whole transaction: it is simply done again."""
+        for attempt in range(1, REPEATS + 1):
+            try:
+                await take_in(self._parts, batch, transport)
+            except CallFailedError as error:
+                if error.failure.kind is not FailureKind.TRANSIENT or attempt == REPEATS:
+                    raise
+                await self._parts.clock.sleep(backoff(QUICK, attempt, self._parts.jitter()).total_seconds())
+            else:
+                return
 
     async def _position(self, transport: str) -> str:
         """The stored position of this channel and transport; from now on, where nothing was ever stored."""

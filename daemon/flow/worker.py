@@ -12,13 +12,14 @@ from daemon.domain.change import Change
 from daemon.domain.failure import CallFailedError
 from daemon.domain.mapping import Step
 from daemon.domain.side import Side
+from daemon.flow.accounts import overruled
 from daemon.flow.cases import Case, gather
 from daemon.flow.finishing import finish
 from daemon.flow.parts import Parts
 from daemon.flow.planning import load_rows, plan_cases
 from daemon.flow.reading import read_cases
 from daemon.flow.sending import send
-from daemon.ports.store import Deferral
+from daemon.ports.store import Deferral, LedgerLine, Unit
 from daemon.reconcile.remedy import backoff
 
 log = structlog.get_logger(__name__)
@@ -26,14 +27,19 @@ log = structlog.get_logger(__name__)
 SMALL_BATCH = 200
 LARGE_BATCH = 2000
 
+Health = Callable[[bool, str], None]
 Reload = Callable[[Step, Sequence[Change]], Awaitable[None]]
 
 
 class Worker:
-    """Takes what is due and settles it. `reload` reads a whole object, for gaps that name no record."""
+    """Takes what is due and settles it.
 
-    def __init__(self, parts: Parts, reload: Reload) -> None:
+    `reload` reads a whole object, for gaps that name no record. `health` is told how Salesforce's API does.
+    """
+
+    def __init__(self, parts: Parts, reload: Reload, health: Health = lambda up, reason: None) -> None:
         self._parts = parts
+        self._health = health
         self._reload = reload
         self._limit = SMALL_BATCH
         self._failures = 0
@@ -69,6 +75,7 @@ class Worker:
             await self._postpone(step, single, error)
             return
         self._failures = 0
+        self._health(True, "answering")
         async with self._parts.writing, self._parts.store.begin() as unit:
             await finish(self._parts, unit, step, cases)
 
@@ -82,6 +89,19 @@ class Worker:
         async with self._parts.writing, self._parts.store.begin() as unit:
             await load_rows(unit, step, cases)
             await plan_cases(self._parts, unit, step, cases)
+            await self._keep_losers(unit, step, cases)
+
+    async def _keep_losers(self, unit: Unit, step: Step, cases: Sequence[Case]) -> None:
+        """What our writes are about to replace goes to the ledger first: a crash must not take it along."""
+        now = self._parts.clock.now()
+        await unit.ledger(
+            [
+                LedgerLine(step.name, case.sf_id, case.key, now, entry)
+                for case in cases
+                if case.ours and case.sf_id is not None and case.key is not None
+                for entry in overruled(case.plan)
+            ]
+        )
 
     async def _postpone(self, step: Step, changes: Sequence[Change], error: CallFailedError) -> None:
         """A call that all of them needed failed: nothing was sent, and no record is to blame.
@@ -90,6 +110,7 @@ class Worker:
         """
         self._failures += 1
         failure = error.failure
+        self._health(False, failure.code)
         log.warning("salesforce_call_failed", step=step.name, code=failure.code, changes=len(changes))
         due = self._parts.database_now() + backoff(step.retry, self._failures, self._parts.jitter())
         reason = f"{failure.reason.value}: {failure.message}"

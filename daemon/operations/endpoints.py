@@ -6,6 +6,7 @@ from typing import Any
 
 from daemon.domain.failure import UsageError
 from daemon.operations import linking, record, status
+from daemon.operations.masking import masked
 from daemon.operations.office import Office
 from daemon.ports.api import ApiReply, ApiRequest, Endpoint, Role
 from daemon.ports.database import Page
@@ -44,14 +45,16 @@ async def _steps(office: Office, _: ApiRequest) -> ApiReply:
 async def _parked(office: Office, request: ApiRequest) -> ApiReply:
     query = request.query
     return _page(
+        office,
+        request,
         await office.inspection.parked(
             step=query.get("step"), code=query.get("code"), limit=_limit(query), cursor=query.get("cursor")
-        )
+        ),
     )
 
 
 async def _one_parked(office: Office, request: ApiRequest) -> ApiReply:
-    return _page(await office.inspection.parked(ids=[_number(request.path["id"], "id")]))
+    return _page(office, request, await office.inspection.parked(ids=[_number(request.path["id"], "id")]))
 
 
 async def _retry(office: Office, request: ApiRequest) -> ApiReply:
@@ -71,13 +74,15 @@ async def _retry(office: Office, request: ApiRequest) -> ApiReply:
 async def _links(office: Office, request: ApiRequest) -> ApiReply:
     query = request.query
     return _page(
+        office,
+        request,
         await office.inspection.links(
             step=query.get("step"),
             sf_id=query.get("sf_id"),
             key=query.get("key"),
             limit=_limit(query),
             cursor=query.get("cursor"),
-        )
+        ),
     )
 
 
@@ -112,34 +117,40 @@ async def _unlink(office: Office, request: ApiRequest) -> ApiReply:
 async def _conflicts(office: Office, request: ApiRequest) -> ApiReply:
     query = request.query
     return _page(
+        office,
+        request,
         await office.inspection.conflicts(
             step=query.get("step"), limit=_limit(query), cursor=query.get("cursor")
-        )
+        ),
     )
 
 
 async def _log(office: Office, request: ApiRequest) -> ApiReply:
     query = request.query
     return _page(
+        office,
+        request,
         await office.inspection.log(
             step=query.get("step"),
             record=query.get("record"),
             limit=_limit(query),
             cursor=query.get("cursor"),
-        )
+        ),
     )
 
 
 async def _show(office: Office, request: ApiRequest) -> ApiReply:
-    return ApiReply(await record.show(office, request.path["step"], request.path["key"]))
+    shown = await record.show(office, request.path["step"], request.path["key"])
+    return ApiReply(masked(office.parts.steps, request, shown))
 
 
 async def _explain(office: Office, request: ApiRequest) -> ApiReply:
-    return ApiReply(await record.explain(office, request.path["step"], request.path["key"]))
+    shown = await record.explain(office, request.path["step"], request.path["key"])
+    return ApiReply(masked(office.parts.steps, request, shown))
 
 
-def _page(page: Page) -> ApiReply:
-    return ApiReply({"items": list(page.items), "next": page.next})
+def _page(office: Office, request: ApiRequest, page: Page) -> ApiReply:
+    return ApiReply({"items": masked(office.parts.steps, request, list(page.items)), "next": page.next})
 
 
 def _limit(query: Mapping[str, str]) -> int:

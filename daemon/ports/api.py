@@ -17,12 +17,13 @@ class Role(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """One call: path and query parameters as text, the JSON body, and who asks."""
+    """One call: path and query parameters as text, the JSON body, who asks and with what role."""
 
     path: Mapping[str, str]
     query: Mapping[str, str]
     body: Mapping[str, Any]
     operator: str
+    role: Role = Role.NONE
 
 
 @dataclass(frozen=True, slots=True)

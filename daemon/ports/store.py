@@ -25,10 +25,14 @@ from daemon.domain.value import Raw
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the user's: its key as text and its columns in PostgreSQL's text."""
+    """One row of the user's: its key as text and its columns in PostgreSQL's text.
+
+    `locked` says that another session holds it: these are its committed values, and it must not be written now.
+    """
 
     key: str
     values: Mapping[str, str | None]
+    locked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +135,10 @@ class Unit(Protocol):
         ...
 
     async def rows(self, step: Step, keys: Sequence[str]) -> dict[str, Row]:
-        """Rows by key with `step.columns`, locked until the end. A key that has no row is absent."""
+        """Rows by key with `step.columns`, locked until the end. A key that has no row is absent.
+
+        Never waits for a row: one that another session holds comes back unlocked by us and marked as `locked`.
+        """
         ...
 
     async def match(self, step: Step, rule: Identify, values: Sequence[str]) -> dict[str, list[str]]:

@@ -13,6 +13,7 @@ class Remedy(StrEnum):
     """What happens to a change whose write failed."""
 
     RETRY = "retry"  # by itself, with backing off, up to the step's attempts; then park
+    SOON = "soon"  # by itself, after a second or two, for ever: somebody will let go of it
     SLOW = "slow"  # by itself, at the largest delay, for ever: nothing is wrong with the record
     REREAD = "reread"  # read the record and decide again, at once
     WAIT = "wait"  # for the record that it points to; then as RETRY
@@ -21,6 +22,7 @@ class Remedy(StrEnum):
 
 REMEDIES: Final[dict[FailureKind, Remedy]] = {
     FailureKind.TRANSIENT: Remedy.RETRY,
+    FailureKind.BUSY: Remedy.SOON,
     FailureKind.LIMITED: Remedy.SLOW,
     FailureKind.REJECTED: Remedy.PARK,
     FailureKind.CONFLICT: Remedy.REREAD,
@@ -61,6 +63,8 @@ def next_try(kind: FailureKind, retry: Retry, attempts: int, jitter: float) -> N
     match REMEDIES[kind]:
         case Remedy.PARK:
             return NextTry(True, PARKED_RETRY, tried)
+        case Remedy.SOON:
+            return NextTry(False, timedelta(seconds=1 + jitter), attempts)
         case Remedy.SLOW:
             return NextTry(False, retry.maximum * (0.5 + jitter / 2), attempts)
         case Remedy.REREAD if tried <= REREADS:

@@ -71,8 +71,6 @@ Auth = Annotated[JwtAuth | ClientCredentialsAuth | RefreshTokenAuth, Field(discr
 class LimitSettings(Section):
     """How hard Salesforce may be used."""
 
-    requests_per_minute: int = Field(default=600, ge=1, le=100_000)
-    """Requests a minute, over all purposes."""
     concurrency: int = Field(default=8, ge=1, le=50)
     """Requests under way at once. Salesforce allows 25 long ones to an org."""
     bulk_from: int = Field(default=2000, ge=1)
@@ -130,9 +128,7 @@ class SalesforceSettings(Section):
 class PoolSettings(Section):
     """Connections to the database."""
 
-    min: int = Field(default=2, ge=1, le=100)
-    """Connections kept open."""
-    max: int = Field(default=10, ge=2, le=100)
+    max: int = Field(default=10, ge=4, le=100)
     """Connections at most."""
 
 

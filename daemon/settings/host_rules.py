@@ -82,8 +82,6 @@ def _kind_of_org(settings: SalesforceSettings) -> Iterator[Complaint]:
 def database_problems(settings: DatabaseSettings) -> Iterator[Complaint]:
     """Whether the address of the database is one, without a password in it."""
     path: Path = ("database", "dsn")
-    if settings.pool.min > settings.pool.max:
-        yield Complaint(("database", "pool", "min"), "is more than max", "make it at most max")
     try:
         parts = urlsplit(settings.dsn)
         valid = parts.scheme in {"postgresql", "postgres"} and (parts.port is None or parts.port > 0)

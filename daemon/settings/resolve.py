@@ -153,7 +153,6 @@ def _between(settings: Settings, sides: Sides, at: Path, findings: Findings) -> 
         on_delete=on_delete,
         delete_conflict=step.delete_conflict or defaults.delete_conflict or DeleteConflict.PARK,
         converted_lead=step.converted_lead,
-        on_ambiguous=step.on_ambiguous,
         delete_guard=_delete_guard(step.delete_guard, defaults.delete_guard),
         updated_at=step.postgres.updated_at,
         batch_size=step.batch_size or defaults.batch_size or BATCH_SIZE,

@@ -61,8 +61,6 @@ class LogSettings(Section):
     """json, console, or auto: console on a terminal, json elsewhere."""
     level: Literal["debug", "info", "warning", "error"] = "info"
     """The least important lines that are written."""
-    values: Literal["none", "masked"] = "none"
-    """Whether field values may be logged: none, or masked."""
 
 
 class RetentionSettings(Section):

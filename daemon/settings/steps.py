@@ -15,7 +15,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from daemon.domain.mapping import Normalise
-from daemon.domain.policy import Behaviour, ConvertedLead, DeleteConflict, OnAmbiguous, OnDelete, Policy
+from daemon.domain.policy import Behaviour, ConvertedLead, DeleteConflict, OnDelete, Policy
 from daemon.domain.side import Direction, Side
 from daemon.settings.scalars import (
     ApiName,
@@ -299,8 +299,6 @@ class StepSettings(Inheritable):
     """How rows go out."""
     identify: tuple[IdentifySettings, ...] = ()
     """How a record finds its counterpart, tried in order after the link itself."""
-    on_ambiguous: OnAmbiguous = OnAmbiguous.PARK
-    """What happens when an identifier matches several records: park, newest or oldest."""
     converted_lead: ConvertedLead = ConvertedLead.PARK
     """Where the link of a converted lead goes: follow_contact, follow_account, unlink, park or ignore."""
     depends_on: tuple[Identifier, ...] = ()

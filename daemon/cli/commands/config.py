@@ -48,7 +48,8 @@ def _check(
         document = {"steps": [step.name for step in settings.steps], "findings": []}
         if invocation.flags.json:
             invocation.out.document(document)
-        invocation.out.words(f"{len(settings.steps)} steps; the files are right. Both sides were not asked.")
+        count = f"{len(settings.steps)} step{'' if len(settings.steps) == 1 else 's'}"
+        invocation.out.words(f"{count}; the files are right. Both sides were not asked.")
         return 0
 
     from daemon.cli.commands.database import with_sides

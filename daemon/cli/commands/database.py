@@ -110,7 +110,7 @@ def _capture_plan(context: typer.Context, step: _StepNames = None) -> int:
 def _capture_install(context: typer.Context, step: _StepNames = None) -> int:
     invocation = Invocation.of(context)
     run = _on_steps(invocation, step, lambda sides, steps: sides.database.capture_install(steps))
-    _statements(invocation, run)
+    _ran(invocation, run)
     invocation.out.words(
         f"{len(run)} statements were run; isthmus capture remove takes them back"
         if run
@@ -126,9 +126,15 @@ def _capture_remove(context: typer.Context, step: _StepNames = None) -> int:
         f"This removes the capture triggers of {what}. Changes made from then on are not seen."
     )
     run = _on_database(invocation, lambda database: database.capture_remove(step or ()))
-    _statements(invocation, run)
+    _ran(invocation, run)
     invocation.out.words(f"{len(run)} statements were run; isthmus capture install brings them back")
     return 0
+
+
+def _ran(invocation: Invocation, statements: Sequence[str]) -> None:
+    """What was run is long, and was to be seen in the plan: it is shown where somebody asks for it."""
+    if invocation.flags.verbose or invocation.flags.json:
+        _statements(invocation, statements)
 
 
 def _statements(invocation: Invocation, statements: Sequence[str]) -> None:

@@ -85,6 +85,7 @@ def resolved_field(sides: Sides, settings: FieldSettings, at: Path, findings: Fi
         createable=described.createable,
         updateable=described.updateable,
         sensitive=settings.sensitive,
+        in_events=not described.calculated and not _parts(sides.object, described.name),
     )
     return with_values(field, settings, described, at, findings)
 
@@ -123,6 +124,11 @@ def _rule(sides: Sides, settings: FieldSettings, kind: Kind, at: Path, findings:
     return rule
 
 
+def _parts(described: ObjectDescription, name: str) -> list[str]:
+    """The components that a field is put together from."""
+    return [field.name for field in described.fields.values() if field.compound == name]
+
+
 def _not_compound(
     sides: Sides, settings: FieldSettings, described: FieldDescription, at: Path, findings: Findings
 ) -> bool:
@@ -130,7 +136,7 @@ def _not_compound(
 
     Salesforce documents that the name of a person can still be read as one text.
     """
-    parts = [field.name for field in sides.object.fields.values() if field.compound == described.name]
+    parts = _parts(sides.object, described.name)
     readable = described.type not in _COMPOUND_TYPES
     pushes = direction_of(sides.step, settings).pushes
     if not (parts or not readable) or (readable and not pushes) or (described.updateable and readable):

@@ -44,7 +44,7 @@ async def test_what_is_written_is_what_is_read(world: World) -> None:
     assert made.row is not None
     assert made.row.values == FULL
     async with world.store.begin() as unit:
-        found = await unit.rows(PEOPLE, [made.row.key, "999"])
+        found = await unit.rows(PEOPLE, [made.row.key, "999", "not a number"])
     assert found == {made.row.key: made.row}
     (emptied,) = await write(world, update(made.row.key, **dict.fromkeys(["tags", "score", "extra"])))
     assert emptied.row is not None

@@ -8,12 +8,12 @@ import pytest
 from adapters.emulator import Emulator
 from adapters.memory.meter import MemoryMeter
 from adapters.salesforce import Salesforce
-from adapters.salesforce.stream import CometdSource
 from daemon.domain.failure import FailureKind
 from daemon.domain.plan import Operation
 from daemon.ports.salesforce import (
     FROM_NOW,
     FROM_OLDEST,
+    ChangeSource,
     Event,
     EventKind,
     PositionLostError,
@@ -26,14 +26,14 @@ CHANNEL = "/data/ChangeEvents"
 
 
 @pytest.fixture
-async def source(salesforce: Salesforce) -> AsyncIterator[CometdSource]:
+async def source(salesforce: Salesforce) -> AsyncIterator[ChangeSource]:
     source = salesforce.stream_factory()
     yield source
     async with asyncio.timeout(3):
         await source.close()
 
 
-async def receive(source: CometdSource, count: int) -> list[Event]:
+async def receive(source: ChangeSource, count: int) -> list[Event]:
     events: list[Event] = []
     async with asyncio.timeout(10):
         while len(events) < count:
@@ -41,19 +41,19 @@ async def receive(source: CometdSource, count: int) -> list[Event]:
     return events
 
 
-async def drain(source: CometdSource) -> None:
+async def drain(source: ChangeSource) -> None:
     async with asyncio.timeout(10):
         while True:
             await source.receive()
 
 
-async def ended(source: CometdSource) -> StreamEndedError:
+async def ended(source: ChangeSource) -> StreamEndedError:
     with pytest.raises(StreamEndedError) as end:
         await drain(source)
     return end.value
 
 
-async def test_the_life_of_a_record(emulator: Emulator, salesforce: Salesforce, source: CometdSource) -> None:
+async def test_the_life_of_a_record(emulator: Emulator, salesforce: Salesforce, source: ChangeSource) -> None:
     await salesforce.catalogue.describe("Contact")
     await source.open(CHANNEL, FROM_NOW)
     record = str(emulator.org.create("Contact", {"LastName": "Okafor", "MailingCity": "Lagos"}))
@@ -76,7 +76,7 @@ async def test_the_life_of_a_record(emulator: Emulator, salesforce: Salesforce, 
     assert source.transport == "cometd"
 
 
-async def test_a_session_begins_after_a_position(emulator: Emulator, source: CometdSource) -> None:
+async def test_a_session_begins_after_a_position(emulator: Emulator, source: ChangeSource) -> None:
     await source.open(CHANNEL, FROM_NOW)
     names = [f"A{n}" for n in range(6)]
     for name in names[:3]:
@@ -92,7 +92,7 @@ async def test_a_session_begins_after_a_position(emulator: Emulator, source: Com
 
 
 async def test_a_lost_position_is_told_apart_from_other_refusals(
-    emulator: Emulator, source: CometdSource, control: Control
+    emulator: Emulator, source: ChangeSource, control: Control
 ) -> None:
     await source.open(CHANNEL, FROM_NOW)
     emulator.org.create("Account", {"Name": "A"})
@@ -109,7 +109,7 @@ async def test_a_lost_position_is_told_apart_from_other_refusals(
 
 
 async def test_a_forgotten_session_ends_and_the_next_one_loses_nothing(
-    emulator: Emulator, source: CometdSource, control: Control
+    emulator: Emulator, source: ChangeSource, control: Control
 ) -> None:
     await source.open(CHANNEL, FROM_NOW)
     emulator.org.create("Account", {"Name": "before"})
@@ -123,7 +123,7 @@ async def test_a_forgotten_session_ends_and_the_next_one_loses_nothing(
 
 
 async def test_a_refused_token_ends_the_session_and_the_next_one_has_a_new_token(
-    salesforce: Salesforce, source: CometdSource, control: Control, meter: MemoryMeter
+    salesforce: Salesforce, source: ChangeSource, control: Control, meter: MemoryMeter
 ) -> None:
     await source.open(CHANNEL, FROM_NOW)
     await control.post("tokens/expire")
@@ -134,7 +134,7 @@ async def test_a_refused_token_ends_the_session_and_the_next_one_has_a_new_token
 
 
 async def test_a_token_refused_at_the_handshake(
-    source: CometdSource, salesforce: Salesforce, control: Control
+    source: ChangeSource, salesforce: Salesforce, control: Control
 ) -> None:
     await salesforce.tokens.token()
     await control.post("tokens/expire")
@@ -144,7 +144,7 @@ async def test_a_token_refused_at_the_handshake(
     await source.open(CHANNEL, FROM_NOW)
 
 
-async def test_gaps_and_whole_objects(emulator: Emulator, source: CometdSource, control: Control) -> None:
+async def test_gaps_and_whole_objects(emulator: Emulator, source: ChangeSource, control: Control) -> None:
     record = str(emulator.org.create("Account", {"Name": "A"}))
     await source.open(CHANNEL, FROM_NOW)
     await control.post("events/inject", object="Account", changeType="GAP_UPDATE", recordIds=[record])
@@ -157,7 +157,7 @@ async def test_gaps_and_whole_objects(emulator: Emulator, source: CometdSource, 
 
 
 async def test_our_own_writes_come_back_marked(
-    salesforce: Salesforce, source: CometdSource, control: Control
+    salesforce: Salesforce, source: ChangeSource, control: Control
 ) -> None:
     await source.open(CHANNEL, FROM_NOW)
     await salesforce.records.write("Account", [], [RecordWrite(Operation.CREATE, {"Name": "Ours"})])
@@ -165,7 +165,7 @@ async def test_our_own_writes_come_back_marked(
     assert event.origin.startswith("com/salesforce/api/rest/67.0")
 
 
-async def test_cancelling_a_receive_loses_nothing(emulator: Emulator, source: CometdSource) -> None:
+async def test_cancelling_a_receive_loses_nothing(emulator: Emulator, source: ChangeSource) -> None:
     await source.open(CHANNEL, FROM_NOW)
     for n in range(200):
         emulator.org.create("Account", {"Name": f"A{n}"})

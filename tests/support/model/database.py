@@ -22,22 +22,19 @@ class Window:
 
     It opens with the write: at the second of what was known before it, and ends at that of the write, or at its
     condition where it had one. The write's own event closes it, because the stream is in the order of commits.
-    `before` is what was known of the written fields, `sent` what was written.
+    `before` is what was known of the written fields, `sent` what was written, `written` the second from which on.
     """
 
     start: datetime
     end: datetime
     before: Values
     sent: Values
+    written: datetime
 
-    def covers(self, at: datetime) -> bool:
-        """Whether an event of this second may be such a one."""
-        return self.start <= at <= self.end
-
-    def closed_by(self, at: datetime, values: Values) -> bool:
-        """Whether an event is the write's own, or later than it."""
-        own = all(name in values and values[name] == value for name, value in self.sent.items())
-        return at > self.end if not own else at >= self.start
+    def echoed_by(self, at: datetime, values: Values) -> bool:
+        """Whether an event is the write's own."""
+        spoken = [name for name in self.sent if name in values]
+        return at >= self.written and bool(spoken) and all(values[name] == self.sent[name] for name in spoken)
 
 
 @dataclass(slots=True)
@@ -48,7 +45,8 @@ class Database:
     rows: dict[str, dict[str, Value]] = field(default_factory=dict)
     changes: dict[int, Change] = field(default_factory=dict)
     links: dict[str, Link] = field(default_factory=dict)
-    windows: dict[str, Window] = field(default_factory=dict)  # by record
+    windows: dict[str, list[Window]] = field(default_factory=dict)  # by record, oldest first
+    behind: set[str] = field(default_factory=set)  # records that hold values which the base leaves out
     external: dict[str, str] = field(default_factory=dict)  # by row key: made before the first attempt
     ledger: list[tuple[str, str, LedgerEntry]] = field(default_factory=list)  # record, key, entry
     parked: set[str] = field(default_factory=set)  # record ids and keys
@@ -56,6 +54,21 @@ class Database:
     history: History = field(default_factory=History)
     keys: int = 0
     ids: int = 0
+
+    def open(self, sf_id: str, window: Window) -> None:
+        """A write may have replaced something."""
+        self.windows.setdefault(sf_id, []).append(window)
+
+    def close(self, sf_id: str, at: datetime, values: Values) -> bool:
+        """Close the windows that an event shows to be over; whether it was the event of one of our own writes."""
+        windows = self.windows.get(sf_id, [])
+        echo = next((i for i, window in enumerate(windows) if window.echoed_by(at, values)), -1)
+        self.windows[sf_id] = [window for window in windows[echo + 1 :] if at <= window.end]
+        return echo >= 0
+
+    def in_window(self, sf_id: str, at: datetime) -> list[Window]:
+        """The open windows that an event of this second falls into."""
+        return [window for window in self.windows.get(sf_id, []) if window.start <= at <= window.end]
 
     def clock(self, now: float) -> datetime:
         """This server's wall clock."""

@@ -126,13 +126,17 @@ class Play:
         return sf_id
 
     def _sf_undelete(self) -> str | None:
-        gone = [record.id for record in self.org.records.values() if record.deleted]
+        gone = [r.id for r in self.org.records.values() if r.deleted and not self._twin(r.external_id)]
         if not gone:
             return None
         self.user_writes += 1
         sf_id = self.rng.choice(gone)
         self.org.undelete(sf_id, self.now)
         return sf_id
+
+    def _twin(self, external_id: str | None) -> bool:
+        """Whether a living record has this unique value: Salesforce refuses the undelete then."""
+        return external_id is not None and self.org.find(external_id) is not None
 
     def _pg_insert(self) -> str:
         self.user_writes += 1

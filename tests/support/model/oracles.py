@@ -68,7 +68,7 @@ def _vanished(org: Org, database: Database) -> Iterator[str]:
     alive = {sf_id for sf_id in alive if partner[sf_id] in database.rows}
     alive |= {partner[sf_id] for sf_id in alive}
     for mine, across in ((org.history, database.history), (database.history, org.history)):
-        for (record, name), writes in mine.ever.items():
+        for (record, name), writes in mine.life.items():
             if record not in alive or {record, partner[record]} & database.parked:
                 continue
             reached = {written.value for written in across.ever.get((partner[record], name), ())}

@@ -47,6 +47,7 @@ class Org:
     """The whole org. `automation` gives what a trigger changes beside the fields that were saved."""
 
     automation: Automation
+    unique: bool = True  # whether the external id is a unique field
     records: dict[str, Record] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     history: History = field(default_factory=History)
@@ -69,7 +70,7 @@ class Org:
         self, values: dict[str, Value], author: Author, now: float, external_id: str | None = None
     ) -> str:
         """Make a record; with an external id that a live record has, update that one: an upsert."""
-        found = self.find(external_id) if external_id is not None else None
+        found = self.find(external_id) if external_id is not None and self.unique else None
         if found is not None:
             self.save(found, values, author, now)
             return found
@@ -111,7 +112,7 @@ class Org:
         record = self.records[sf_id]
         record.deleted, record.stamp = False, second(now)
         for name, value in record.values.items():
-            self.history.add(sf_id, name, value, now, Author.USER)
+            self.history.revive(sf_id, name, value, now)
         event = Event(
             sf_id, ChangeKind.UNDELETE, record.stamp, dict(record.values), Author.USER, record.external_id
         )

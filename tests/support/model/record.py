@@ -40,6 +40,10 @@ class History:
         life.append(written)
         self.ever.setdefault((record, name), []).append(written)
 
+    def revive(self, record: str, name: str, value: Value, at: float) -> None:
+        """The record is back from the recycle bin with a value that it held before."""
+        self.life.setdefault((record, name), []).append(Written(value, at, Author.USER))
+
     def forget(self, record: str) -> None:
         """The record is deleted: what it is given after an undelete is no return to the past."""
         for key in [key for key in self.life if key[0] == record]:

@@ -8,10 +8,9 @@ from daemon.domain.link import Link, LinkState
 from daemon.domain.mapping import Step
 from daemon.domain.plan import LedgerEntry, LedgerKind, LinkAction, Operation, Outcome, Plan
 from daemon.domain.side import Side
-from daemon.domain.value import NO_VALUES, Values, values_from_json
+from daemon.domain.value import NO_VALUES, Value, Values, values_from_json
 from daemon.domain.view import Presence, View
 from daemon.reconcile.decide import decide
-from daemon.reconcile.resolve import winner
 from daemon.reconcile.times import corrected
 from tests.support.model.database import Database, Window
 from tests.support.model.record import Author
@@ -54,18 +53,20 @@ class Settling:
         base = {**(link.base if link is not None else {}), **seen.confirmed}
         based = replace(link, base=base) if link is not None else None
         if seen.window is not None:
-            self._open(seen.sf_id, seen.window)
+            database.open(seen.sf_id, seen.window)
         unseen = self.unseen(seen, base)
         plan = decide(self.step, based, self.remote(seen), self.local(key, link), origin=None)
         key = self._write(plan, key)
         database.settle(seen.changes)
         self._ledger(seen.sf_id, key, plan, unseen)
-        self._link(seen, link, key, {**base, **plan.base}, plan)
-        restored = self._restore(key, {**base, **plan.base}, unseen)
-        if restored or (plan.salesforce is not None and not database.of_row(key)):
-            kind = ChangeKind.UPDATE
-            if plan.salesforce is not None and plan.salesforce.operation is Operation.DELETE:
-                kind = ChangeKind.DELETE
+        agreed = {**base, **plan.base}
+        self._link(seen, link, key, agreed, plan)
+        if any(agreed.get(name) != value for name, value in seen.values.items()):
+            database.behind.add(seen.sf_id)
+        elif not seen.streamed:
+            database.behind.discard(seen.sf_id)
+        if plan.salesforce is not None and not database.of_row(key):
+            kind = ChangeKind.DELETE if plan.salesforce.operation is Operation.DELETE else ChangeKind.UPDATE
             assert key is not None
             database.store(replace(database.captured(kind, key, {}, self.now), source=Source.ENGINE))
 
@@ -94,51 +95,33 @@ class Settling:
         """Values of late events that a write of ours replaced without our having seen them.
 
         Such a value is one of a field that we wrote, told within the write's window and before its own event; it is
-        not what we knew before the write; and nobody has spoken of the field since.
+        not what we knew before the write; and what was written stands. It is kept and not restored:
+        whole seconds do not tell a value that we replaced from one that its own side replaced just before.
         """
-        window = self.database.windows.get(seen.sf_id)
-        entries: dict[str, LedgerEntry] = {}
+        entries: dict[tuple[str, Value], LedgerEntry] = {}
         if seen.gone:
             return []
         for change in seen.news:
             values = values_from_json(change.values)
-            if window is not None and window.closed_by(change.at, values):
-                window = None
-                self.database.windows.pop(seen.sf_id)
+            if self.database.close(seen.sf_id, change.at, values):
+                continue
+            windows = self.database.in_window(seen.sf_id, change.at)
             for name, value in values.items():
-                entries.pop(name, None)
                 now = seen.values.get(name)
-                lost = value != now and now == base.get(name)
-                if window is not None and window.covers(change.at) and lost and name in window.before:
-                    if window.before[name] == value:
-                        continue
-                    rule = self.step.by_name[name].conflict
-                    side = winner(rule, (value,), (now,), change.at, change.at)
-                    entries[name] = LedgerEntry(
+                if value == now or now != base.get(name):
+                    continue
+                if any(name in window.before and window.before[name] != value for window in windows):
+                    entries[name, value] = LedgerEntry(
                         LedgerKind.UNSEEN,
                         name,
                         "same_second",
-                        side,
+                        Side.POSTGRES,
                         base[name],
                         value,
                         now,
                         change.at,
-                        change.at,
                     )
         return list(entries.values())
-
-    def _restore(self, key: str | None, base: Values, unseen: list[LedgerEntry]) -> bool:
-        """Give the row what Salesforce's side won back, unless it has an edit of its own that is on its way."""
-        row = self.database.rows.get(key or "")
-        if row is None:
-            return False
-        values = {
-            entry.field: entry.salesforce
-            for entry in unseen
-            if entry.winner is Side.SALESFORCE and row[entry.field] == base[entry.field]
-        }
-        self.database.write(key, values, self.now, Author.SYNC)
-        return bool(values)
 
     def _write(self, plan: Plan, key: str | None) -> str | None:
         write = plan.postgres
@@ -180,18 +163,8 @@ class Settling:
                     seen,
                 )
 
-    def _open(self, sf_id: str, window: Window) -> None:
-        before = self.database.windows.get(sf_id)
-        self.database.windows[sf_id] = window if before is None else joined(before, window)
-
     def moved(self, link: Link, seen: Observation) -> Link:
         """The link's seconds after an observation."""
         own = seen.own or (seen.at if link.in_doubt else link.own)
         later = link.seen is None or seen.at > link.seen
         return replace(link, seen=seen.at if later else link.seen, own=own)
-
-
-def joined(one: Window, other: Window) -> Window:
-    """Two windows as one: nothing is known of a field that was written first in the other one's time."""
-    before = {**other.before, **one.before}
-    return Window(min(one.start, other.start), max(one.end, other.end), before, other.sent)

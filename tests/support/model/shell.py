@@ -65,7 +65,7 @@ class Shell:
     def take(self, event: Event) -> None:
         """Settle an event, or store it."""
         link = self.database.links.get(event.id)
-        if self.database.of_record(event.id) or (link is not None and link.in_doubt):
+        if self.waits(link, event):
             self.database.store(self.database.told(event))
         elif link is None:
             self._meet(event)
@@ -75,17 +75,16 @@ class Shell:
         else:
             self._judged(link, event)
 
+    def waits(self, link: Link | None, event: Event) -> bool:
+        """Whether an event goes behind others that are stored, or behind a write that is in doubt."""
+        return bool(self.database.of_record(event.id)) or (link is not None and link.in_doubt)
+
     def judge(self, link: Link, event: Event) -> Worth:
         """What an event of a linked record is worth."""
         told = worth(link, event.at, event.values)
-        window = self.database.windows.get(event.id)
-        if window is None or told is Worth.UNDECIDABLE:
-            return told
-        if window.closed_by(event.at, event.values):
-            del self.database.windows[event.id]
-            return told
+        self.database.close(event.id, event.at, event.values)
         differs = any(link.base[name] != value for name, value in event.values.items())
-        return Worth.UNDECIDABLE if window.covers(event.at) and differs else told
+        return Worth.UNDECIDABLE if differs and self.database.in_window(event.id, event.at) else told
 
     def _judged(self, link: Link, event: Event) -> None:
         if not self.covered(link):
@@ -101,7 +100,7 @@ class Shell:
 
     def _meet(self, event: Event) -> None:
         """A record without a link. One that may be our own create is left to the worker, which knows what was sent."""
-        if event.kind is ChangeKind.CREATE and self.database.row_of(event.external_id) is None:
+        if event.kind is ChangeKind.CREATE and event.external_id is None:
             self.settle(Observation(event.id, event.at, event.values, streamed=True))
         else:
             self.database.store(self.database.told(event))
@@ -147,7 +146,7 @@ class Shell:
             return
         assert case.key is not None
         external_id = self.database.external[case.key]
-        found = self._search(external_id)
+        found = self.search(external_id)
         yield "searched"
         if found is not None:
             found_record = self.org.read(found)
@@ -156,7 +155,8 @@ class Shell:
             return
         yield from self._create(case, external_id)
 
-    def _search(self, external_id: str) -> str | None:
+    def search(self, external_id: str) -> str | None:
+        """The record that a create without an answer may have made."""
         found = self.org.find(external_id)
         match choose([Candidates(EXTERNAL, (found,) if found is not None else ())]):
             case Match(counterpart, _):
@@ -198,7 +198,7 @@ class Shell:
         yield "marked"
         if self.faults.refused:
             return
-        sf_id = self.org.create(values, self.author(), self.now, external_id)
+        sf_id = self.org.create(values, Author.SYNC, self.now, external_id)
         if self.faults.silent:
             return
         stamp = second(self.now)
@@ -209,10 +209,6 @@ class Shell:
                     sf_id, stamp, values, own=stamp, confirmed=values, key=case.key, changes=case.ours
                 )
             )
-
-    def author(self) -> Author:
-        """Whose mark the daemon's writes bear."""
-        return Author.SYNC
 
     def _linked(self, case: "Case", link: Link) -> Iterator[str]:
         blind = self.goes_blind(case, link)
@@ -225,8 +221,8 @@ class Shell:
             if self.overtaken(link):
                 return
         confirmed = held(record, case.ours) if record is not None else {}
-        plan = self._plan(link, record, confirmed, blind=blind)
         read = self._observed(case, link, record, confirmed)
+        plan = self._plan(link, read, confirmed)
         if plan.salesforce is None or not case.ours:
             if read is not None:
                 self.settle(read)
@@ -234,7 +230,7 @@ class Shell:
                 self.database.settle(case.ours)
             return
         values = dict(plan.salesforce.values)
-        self.mark(case, link, plan, values)
+        self.mark(case, link, plan, values, read)
         yield "marked"
         if self.faults.refused:
             return
@@ -250,20 +246,28 @@ class Shell:
             if not deletes
             else {}
         )
-        window = Window(read_at, read_at if blind else stamp, before, values)
+        window = Window(read_at, read_at if blind else stamp, before, values, stamp)
         self._finish(case, link, answer, record, after, stamp, confirmed, window, deletes=deletes)
 
     def goes_blind(self, case: "Case", link: Link) -> bool:
         """Whether a conditional write can go without reading first."""
         return (
             not case.theirs
-            and link.state is LinkState.LINKED
             and not link.in_doubt
             and may_write_blind(link)
             and self.covered(link)
-            and fold(case.ours).kind is ChangeKind.UPDATE
-            and not any(change.attempts for change in case.ours)
+            and not self.behind(link)
+            and self.updates(case, link)
         )
+
+    def updates(self, case: "Case", link: Link) -> bool:
+        """Whether all that waits is an update of a living pair that has not been refused once."""
+        living = link.state is LinkState.LINKED and fold(case.ours).kind is ChangeKind.UPDATE
+        return living and not any(change.attempts for change in case.ours)
+
+    def behind(self, link: Link) -> bool:
+        """Whether Salesforce holds a value that the base leaves out: an open conflict, a held or waiting field."""
+        return link.sf_id in self.database.behind
 
     def covered(self, link: Link) -> bool:
         """Whether every field has a last agreed value."""
@@ -277,18 +281,14 @@ class Shell:
         """Whether the stream told more about a record while it was being read: then what was read may be older."""
         return self.database.links.get(link.sf_id) != link
 
-    def _plan(self, link: Link, record: Record | None, confirmed: Values, *, blind: bool) -> Plan:
+    def _plan(self, link: Link, read: Observation | None, confirmed: Values) -> Plan:
         settling = self.settling(self.step, self.database, self.offset, self.now)
-        if record is not None:
-            theirs = View(Presence.PRESENT, record.values, changed_at=record.stamp)
-        else:
-            presence = Presence.PRESENT if blind else Presence.GONE
-            theirs = View(presence, NO_VALUES, complete=False, changed_at=link.seen)
-        return decide(
-            self.step, replace(link, base={**link.base, **confirmed}), theirs, settling.local(link.key, link)
-        )
+        blind = View(Presence.PRESENT, NO_VALUES, complete=False, changed_at=link.seen)
+        theirs = settling.remote(read) if read is not None else blind
+        based = replace(link, base={**link.base, **confirmed})
+        return decide(self.step, based, theirs, settling.local(link.key, link))
 
-    def mark(self, case: "Case", link: Link, plan: Plan, values: Values) -> None:
+    def mark(self, case: "Case", link: Link, plan: Plan, values: Values, read: Observation | None) -> None:
         """One transaction before the first byte leaves.
 
         The losers of the plan go to the ledger with it: after the write Salesforce holds the winner's value, and
@@ -297,6 +297,8 @@ class Shell:
         self.database.mark_sent(case.ours, values)
         self.database.links[link.sf_id] = replace(link, own=UNKNOWN_OUTCOME)
         self.database.ledger += [(link.sf_id, link.key, entry) for entry in plan.ledger]
+        if read is not None and read.window is not None:
+            self.database.open(link.sf_id, read.window)
 
     def _observed(
         self, case: "Case", link: Link, record: Record | None, confirmed: Values
@@ -323,7 +325,7 @@ class Shell:
         if record is None or not sent:
             return None
         start = link.seen or record.stamp
-        return Window(start, record.stamp, {name: link.base.get(name) for name in sent}, sent)
+        return Window(start, record.stamp, {name: link.base.get(name) for name in sent}, sent, start)
 
     def _send(self, link: Link, values: dict[str, Value], since: datetime | None, *, deletes: bool) -> str:
         if deletes:

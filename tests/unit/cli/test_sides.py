@@ -137,7 +137,7 @@ def test_capture_plan_and_install_work_on_the_steps_named(isthmus: Run, sides: O
 def test_capture_remove_asks(isthmus: Run, sides: OpenSides) -> None:
     assert isthmus("capture", "remove", "--step", "people").status == 5
     assert sides.database.done == []
-    assert isthmus("capture", "remove", "--step", "people", "--yes").out == "DROP TRIGGER t;\n"
+    assert isthmus("capture", "remove", "--step", "people", "--yes", "-v").out == "DROP TRIGGER t;\n"
     assert sides.database.done == ["remove people"]
 
 

@@ -1,0 +1,35 @@
+"""Sensitive values, hidden from everyone below admin wherever an answer holds them."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from daemon.domain.mapping import Steps
+from daemon.ports.api import ApiRequest, Role
+
+MASK: Final = "•••"
+_VALUES: Final = frozenset({"base", "salesforce", "postgres"})
+
+
+def masked(steps: Steps, request: ApiRequest, document: Any) -> Any:
+    """The document with sensitive fields' and columns' values masked, unless an administrator asks. None stays None."""
+    if request.role >= Role.ADMIN:
+        return document
+    sensitive = [field for step in steps.ordered for field in step.fields if field.sensitive]
+    if not sensitive:
+        return document
+    names = {field.name for field in sensitive} | {field.column for field in sensitive if field.column}
+    return _walked(document, frozenset(names))
+
+
+def _walked(item: Any, names: frozenset[str]) -> Any:
+    if isinstance(item, list | tuple):
+        return [_walked(part, names) for part in item]
+    if not isinstance(item, Mapping):
+        return item
+    hidden = names | _VALUES if item.get("field") in names else names
+    return {
+        name: MASK
+        if name in hidden and not isinstance(value, Mapping) and value is not None
+        else _walked(value, names)
+        for name, value in item.items()
+    }
