@@ -60,6 +60,12 @@ async def unsettled_records(session: Session, ids: Sequence[str]) -> frozenset[s
     return frozenset(r["sf_id"] for r in await session.fetch(_PURPOSE, QUERIES["unsettled_records"], ids))
 
 
+async def creates_in_doubt(session: Session, step: str, field: str) -> frozenset[str]:
+    """The external ids of creates that were sent and not answered yet."""
+    found = await session.fetch(_PURPOSE, QUERIES["creates_in_doubt"], step, field)
+    return frozenset(record["external_id"] for record in found)
+
+
 async def store(session: Session, changes: Sequence[Change]) -> None:
     """Store changes, and ring if one of them may be taken up at once."""
     if not changes:

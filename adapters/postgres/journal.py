@@ -32,7 +32,7 @@ async def append(session: Session, entries: Sequence[JournalEntry]) -> None:
 
 
 async def append_ledger(session: Session, lines: Sequence[LedgerLine]) -> None:
-    """Append ledger entries; an open one that is there already with the same values is left out."""
+    """Append ledger entries; one that is there already with the same values (and known times, once decided) is left out."""
     rows = {row[:4] + row[5:]: row for row in (_ledger_row(line) for line in lines)}
     if rows:
         columns = zip(*rows.values(), strict=True)

@@ -1,12 +1,13 @@
 """Stored links."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from adapters.postgres.documents import decode, encode
 from adapters.postgres.queries import QUERIES
 from adapters.postgres.session import Purpose, Session
-from daemon.domain.link import Link, LinkOrigin, LinkState
+from daemon.domain.link import Link, LinkOrigin, LinkState, Window
 from daemon.domain.value import values_from_json
 
 
@@ -25,7 +26,13 @@ def link_of(record: Mapping[str, Any]) -> Link:
         seen=record["seen"],
         own=record["own"],
         merged_into=record["merged_into"],
+        windows=tuple(_window(item) for item in decode(record["windows"])),
     )
+
+
+def _window(document: Mapping[str, Any]) -> Window:
+    start, end = (datetime.fromisoformat(document[name]) for name in ("start", "end"))
+    return Window(start, end, values_from_json(document["before"]))
 
 
 async def of_records(session: Session, ids: Sequence[str]) -> dict[str, Link]:
@@ -83,6 +90,7 @@ def _arrays(links: Sequence[Link]) -> list[list[object]]:
             link.seen,
             link.own,
             link.merged_into,
+            encode([{"start": w.start, "end": w.end, "before": dict(w.before)} for w in link.windows]),
         )
         for link in links
     ]

@@ -55,6 +55,9 @@ class PostgresUnit:
     async def unsettled_records(self, ids: Sequence[str]) -> frozenset[str]:
         return await queue.unsettled_records(self._session, ids) if ids else frozenset()
 
+    async def creates_in_doubt(self, step: str, field: str) -> frozenset[str]:
+        return await queue.creates_in_doubt(self._session, step, field)
+
     async def store_changes(self, changes: Sequence[Change]) -> None:
         await queue.store(self._session, changes)
 

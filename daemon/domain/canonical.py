@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from typing import Final
+from typing import Final, assert_never
 
 from daemon.domain.failure import Failure, FailureKind, Reason
 from daemon.domain.ids import record_id
@@ -37,7 +37,7 @@ def from_salesforce(field: Field, raw: Raw) -> Reading:
     """A raw value of Salesforce in canonical form. A blank one becomes the field's default where it has one."""
     try:
         value = _READ_SALESFORCE[field.kind](field, raw)
-    except (ValueError, InvalidOperation, OverflowError) as error:
+    except (ValueError, InvalidOperation, OverflowError, RecursionError) as error:
         return Reading(failure=_unreadable(field, raw, str(error)))
     if field.values is not None:
         return _translated(field, value, field.values.pull, field.values.on_pull)
@@ -59,7 +59,7 @@ def from_postgres(field: Field, text: str | None, references: Mapping[str, str] 
         return Reading(found)
     try:
         value = _READ_POSTGRES[field.kind](field, text)
-    except (ValueError, InvalidOperation, OverflowError) as error:
+    except (ValueError, InvalidOperation, OverflowError, RecursionError) as error:
         return Reading(failure=_unreadable(field, text, str(error)))
     if is_blank(value) and not is_blank(field.default) and field.direction.pushes:
         value = field.default
@@ -136,6 +136,8 @@ def _translated(field: Field, value: Value, table: Mapping[str, str], unmapped: 
             return Reading(unmapped.value)
         case OnUnmapped.PASS:
             return Reading(value)
+        case never:
+            assert_never(never)
 
 
 def _pushable(field: Field, value: Value) -> Reading:
@@ -151,6 +153,8 @@ def _pushable(field: Field, value: Value) -> Reading:
                     return ABSENT
                 case OnUnmapped.NULL | OnUnmapped.VALUE | OnUnmapped.PASS:
                     pass
+                case never:
+                    assert_never(never)
     return Reading(value)
 
 
@@ -171,6 +175,8 @@ def _pushed(field: Field, value: Value) -> Value:
             return value
         case OnUnmapped.NULL | OnUnmapped.KEEP | OnUnmapped.REJECT:
             return None
+        case never:
+            assert_never(never)
 
 
 def _not_mapped(field: Field, text: str) -> Failure:
@@ -210,12 +216,17 @@ def _read_text(_: Field, raw: Raw) -> Value:
     text = _text(raw)
     if text is None:
         return None
+    return _storable(text).replace("\r\n", "\n").replace("\r", "\n").strip() or None
+
+
+def _storable(text: str) -> str:
+    """The text itself; ValueError if no database could hold it."""
     if "\x00" in text:
         message = "it holds a NUL character, which PostgreSQL cannot store"
         raise ValueError(message)
     if not text.isascii():
         text.encode()
-    return text.replace("\r\n", "\n").replace("\r", "\n").strip() or None
+    return text
 
 
 def _read_local_text(field: Field, raw: Raw) -> Value:
@@ -273,7 +284,11 @@ def _read_datetime(_: Field, raw: Raw) -> Value:
 def _read_time(_: Field, raw: Raw) -> Value:
     if raw is None or raw == "":
         return None
-    return time.fromisoformat(str(raw).removesuffix("Z")).isoformat("milliseconds")
+    moment = time.fromisoformat(str(raw).removesuffix("Z"))
+    if moment.tzinfo is not None:
+        message = "it names a time zone, and Salesforce's times of day have none"
+        raise ValueError(message)
+    return moment.isoformat("milliseconds")
 
 
 def _read_set(_: Field, raw: Raw) -> Value:
@@ -281,7 +296,10 @@ def _read_set(_: Field, raw: Raw) -> Value:
     if raw is None:
         return None
     items = [str(item) for item in raw if item is not None] if isinstance(raw, list) else str(raw).split(";")
-    return tuple(sorted({item.strip() for item in items if item.strip()})) or None
+    if any(";" in item for item in items):
+        message = "an item holds a semicolon, which separates items in Salesforce"
+        raise ValueError(message)
+    return tuple(sorted({_storable(item.strip()) for item in items if item.strip()})) or None
 
 
 def _read_local_set(field: Field, raw: Raw) -> Value:
@@ -301,7 +319,9 @@ def _read_json(_: Field, raw: Raw) -> Value:
     if raw is None or raw == "":
         return None
     document = json.loads(raw) if isinstance(raw, str) else raw
-    return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return _storable(
+        json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    )
 
 
 def _json_number(text: str) -> Raw:

@@ -34,12 +34,29 @@ class LinkOrigin(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """Seconds of Salesforce's time in which a write of ours may have replaced a value that nobody had seen.
+
+    `before` are the values of the written fields as we knew them. An event from inside the window is never skipped as
+    old news: it may tell of the value that was replaced.
+    """
+
+    start: datetime
+    end: datetime
+    before: Values
+
+
+WINDOWS_MOST: Final = 8
+"""Windows that are kept with a link; the oldest go first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """One pair.
 
     `base` holds canonical values by field name. `seen` is the Salesforce second up to which the base is known to be
     complete. `own` is the second of our last acknowledged write (or an upper estimate of it), and `UNKNOWN_OUTCOME`
-    while a write is in doubt. `id` is 0 for a link that is not stored yet. `key` is the row's key as text: the
+    while a write is in doubt. `windows` are the seconds in which our writes may have replaced something unseen. `id` is 0 for a link that is not stored yet. `key` is the row's key as text: the
     column's own text, or a JSON array of texts for a key of several columns.
     """
 
@@ -55,6 +72,11 @@ class Link:
     seen: datetime | None = None
     own: datetime | None = None
     merged_into: str | None = None
+    windows: tuple[Window, ...] = ()
+
+    def windows_at(self, at: datetime) -> tuple[Window, ...]:
+        """The windows that a second lies in."""
+        return tuple(window for window in self.windows if window.start <= at <= window.end)
 
     @property
     def in_doubt(self) -> bool:

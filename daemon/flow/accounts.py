@@ -45,9 +45,7 @@ def journal_entry(
 def overruled(plan: Plan) -> tuple[LedgerEntry, ...]:
     """Ledger entries of Salesforce values that the plan's write replaces: once it is sent, nobody else knows them."""
     sent = plan.salesforce.values if plan.salesforce is not None else {}
-    return tuple(
-        entry for entry in plan.ledger if entry.winner is Side.POSTGRES and entry.field in sent
-    )
+    return tuple(entry for entry in plan.ledger if entry.winner is Side.POSTGRES and entry.field in sent)
 
 
 def describe(verdict: Verdict) -> dict[str, object]:

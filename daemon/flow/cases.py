@@ -11,7 +11,6 @@ from daemon.domain.side import Side
 from daemon.domain.value import Values, no_values
 from daemon.ports.salesforce import Deleted, Record, WriteResult
 from daemon.ports.store import Row, Unit
-from daemon.reconcile.fold import fold
 
 
 @dataclass(slots=True)
@@ -48,11 +47,6 @@ class Case:
         return (*self.theirs, *self.ours)
 
     @property
-    def news(self) -> Change:
-        """The Salesforce side's changes as one."""
-        return fold(self.theirs)
-
-    @property
     def in_doubt(self) -> bool:
         """Whether a write of ours was sent whose outcome nobody knows."""
         return any(change.state is ChangeState.SENT for change in self.ours)
@@ -61,6 +55,33 @@ class Case:
     def linked(self) -> bool:
         """Whether the case has a living link."""
         return self.link is not None and self.link.state is LinkState.LINKED
+
+
+def united(cases: Sequence[Case]) -> list[Case]:
+    """Cases that turned out to be of one record become one: an event of a record that a create in doubt has made."""
+    by_record = {case.sf_id: case for case in cases if case.ours and case.sf_id is not None}
+    kept = []
+    for case in cases:
+        other = by_record.get(case.sf_id) if case.sf_id is not None else None
+        if other is None or other is case or case.ours:
+            kept.append(case)
+        else:
+            other.theirs = (*case.theirs, *other.theirs)
+            other.settled_early = False
+    return kept
+
+
+async def look_back(unit: Unit, cases: Sequence[Case]) -> None:
+    """Find the cases whose link has moved on since they were loaded: what was read for them may be older than it."""
+    links = await unit.links_of_records(sorted({case.sf_id for case in cases if case.sf_id is not None}))
+    survivors = {case.deleted.merged_into for case in cases if case.deleted is not None}
+    for case in cases:
+        if case.link is None and case.sf_id is not None and case.sf_id in survivors:
+            case.overtaken = True  # a link of this batch is about to move to it
+        now = links.get(case.sf_id or "")
+        if now is not None:
+            before = case.link.seen if case.link is not None else None
+            case.overtaken = now.seen != before
 
 
 async def gather(unit: Unit, step: Step, changes: Sequence[Change]) -> list[Case]:

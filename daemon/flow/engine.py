@@ -14,8 +14,11 @@ from daemon.ports.store import Doorbell, Lease, LeaseLostError
 
 log = structlog.get_logger(__name__)
 
-POLL = 5.0
-"""Seconds after which stored changes are looked for without a ring: the poll is the truth."""
+POLL = 1.0
+"""Seconds after which stored changes are looked for without a ring: the poll is the truth. Due times wait for it too."""
+
+SECOND_LOOK = 0.05
+"""Seconds after work within which to look again: who saw the bell being rung by another does not ring, and may commit later."""
 
 LEASE_EVERY = 5.0
 FAILURE_PAUSE = 1.0
@@ -44,18 +47,23 @@ class Engine:
             self._resting.reschedule(asyncio.get_running_loop().time())
 
     async def work(self) -> None:
-        """Settle stored changes until told to stop; wake on a ring, and look every few seconds without one."""
+        """Settle stored changes until told to stop; wake on a ring, and look every second without one."""
+        pause = SECOND_LOOK
         while not self._stopping.is_set():
-            if not await self._guarded(self._worker.round):
-                await self._rest()
+            if await self._guarded(self._worker.round):
+                pause = SECOND_LOOK
+            else:
+                pause = SECOND_LOOK if await self._rest(pause) else POLL
 
-    async def _rest(self) -> None:
-        """Until a ring, a poll's time or the order to stop, whichever comes first."""
+    async def _rest(self, seconds: float) -> bool:
+        """Until a ring, the time for the next look, or the order to stop; whether it was a ring."""
+        rung = False
         with suppress(TimeoutError):
-            async with asyncio.timeout(POLL) as self._resting:
+            async with asyncio.timeout(seconds) as self._resting:
                 if not self._stopping.is_set():
-                    await self._doorbell.wait(POLL)
+                    rung = await self._doorbell.wait(seconds)
         self._resting = None
+        return rung
 
     async def load(self) -> None:
         """First loads, once. What fails is tried again: a load goes on from the start, and changes nothing twice."""

@@ -1,23 +1,23 @@
 """The end of the worker's round: every case becomes an observation, a settled change or a deferred one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from daemon.domain.change import ChangeState, Source
 from daemon.domain.failure import Failure, FailureKind
-from daemon.domain.link import LinkOrigin
+from daemon.domain.link import LinkOrigin, Window
 from daemon.domain.mapping import Step
 from daemon.domain.plan import Operation, Outcome
 from daemon.domain.side import Side
 from daemon.domain.value import Raw
 from daemon.domain.view import Presence
 from daemon.flow.accounts import count_plan, journal_entry, operation_name, overruled
-from daemon.flow.cases import Case
-from daemon.flow.deferral import after_failure, after_hold
+from daemon.flow.cases import Case, look_back
+from daemon.flow.deferral import after_failure, after_hold, release_found
 from daemon.flow.observation import Observation
 from daemon.flow.parts import Parts
-from daemon.flow.planning import confirmed, pending_hold
+from daemon.flow.planning import confirmed, held, pending_hold
 from daemon.flow.sending import raw_values, taken
 from daemon.flow.settle import settle
 from daemon.ports.store import Deferral, JournalEntry, Unit
@@ -26,7 +26,7 @@ from daemon.reconcile.remedy import backoff
 
 async def finish(parts: Parts, unit: Unit, step: Step, cases: Sequence[Case]) -> None:
     """Settle the cases of one step in the transaction that is given."""
-    await _look_back(unit, cases)
+    await look_back(unit, cases)
     observations = [seen for case in cases if (seen := observed(parts, case)) is not None]
     await settle(parts, unit, observations)
     observed_ids = {seen.sf_id for seen in observations}
@@ -40,19 +40,10 @@ async def finish(parts: Parts, unit: Unit, step: Step, cases: Sequence[Case]) ->
         journal += _journal(parts, case)
     await unit.settle(settled)
     await unit.defer(deferred)
+    await release_found(parts, unit, deferred)
     await unit.journal(journal)
     await _calm_links(unit, cases)
     await _settle_superseded(unit, step, cases)
-
-
-async def _look_back(unit: Unit, cases: Sequence[Case]) -> None:
-    """Find the cases whose link has moved on since they were loaded: what was read for them may be older than it."""
-    links = await unit.links_of_records(sorted({case.sf_id for case in cases if case.sf_id is not None}))
-    for case in cases:
-        now = links.get(case.sf_id or "")
-        if now is not None and now.seen is not None:
-            before = case.link.seen if case.link is not None else None
-            case.overtaken = before is None or now.seen > before
 
 
 def observed(parts: Parts, case: Case) -> Observation | None:
@@ -72,7 +63,6 @@ def observed(parts: Parts, case: Case) -> Observation | None:
         return None
     base = Observation(case.step, case.sf_id or "", _source(case), parts.clock.now(), changes=case.theirs)
     if case.record is not None:
-        lost, lost_at = _news(case)
         return replace(
             base,
             at=case.record.stamp,
@@ -82,8 +72,9 @@ def observed(parts: Parts, case: Case) -> Observation | None:
             key=case.key,
             origin=case.origin,
             kept=case.ours if result is not None else (),
-            lost=lost,
-            lost_at=lost_at,
+            read=case.record.values,
+            told=_told(case),
+            window=_doubtful(case),
         )
     if case.deleted is not None:
         return replace(
@@ -111,6 +102,10 @@ def _written(parts: Parts, case: Case) -> Observation:
         key=case.key,
         origin=case.origin or LinkOrigin.CREATED,
         external_id=case.external_id[1] if case.external_id else None,
+        replaces=case.deleted.id if case.deleted is not None else None,
+        read=case.record.values if case.record is not None else {},
+        told=_told(case),
+        window=_window(case, at),
     )
     if write.operation is Operation.DELETE:
         return replace(seen, presence=Presence.GONE)
@@ -132,12 +127,33 @@ def _second(moment: datetime) -> datetime:
     return moment.replace(microsecond=0)
 
 
-def _news(case: Case) -> tuple[dict[str, Raw], datetime | None]:
-    """What stored events said, to be compared with what the record holds by now."""
-    if not case.theirs:
-        return {}, None
-    news = case.news
-    return dict(news.values), news.at
+def _told(case: Case) -> tuple[tuple[datetime, Mapping[str, Raw]], ...]:
+    """What stored events said, one by one: a later one must not hide the value of an earlier one."""
+    return tuple((change.at, change.values) for change in case.theirs)
+
+
+def _window(case: Case, written: datetime) -> Window | None:
+    """The seconds in which a write may have replaced something unseen.
+
+    A conditional write lets pass what happened in the very second of its condition; a write after a read, whatever came
+    between the two.
+    """
+    if case.link is None or not case.sent:
+        return _doubtful(case)
+    before = {name: case.link.base.get(name) for name in case.sent}
+    if case.record is not None:
+        before |= {name: value for name, value in held(case).items() if name in case.sent}
+        return Window(case.record.stamp, max(written, case.record.stamp), before)
+    return Window(case.link.seen, case.link.seen, before) if case.link.seen is not None else None
+
+
+def _doubtful(case: Case) -> Window | None:
+    """The same for a write whose answer never came: it was done at some time before the record was read."""
+    sent = {name for change in case.ours for name in change.sent or {}}
+    if case.link is None or case.record is None or not sent:
+        return None
+    start = case.link.seen or case.record.stamp
+    return Window(start, case.record.stamp, {name: case.link.base.get(name) for name in sent})
 
 
 def _finish_ours(parts: Parts, case: Case, settled: list[int], deferred: list[Deferral]) -> None:

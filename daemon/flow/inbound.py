@@ -75,14 +75,32 @@ async def _sort(parts: Parts, unit: Unit, events: Sequence[Event]) -> Sorted:
     ids = sorted(by_record)
     links = await unit.links_of_records(ids)
     behind = await unit.unsettled_records(ids)
+    doubted = await _made_in_doubt(parts, unit, by_record, links)
     for sf_id, mine in by_record.items():
         link = links.get(sf_id)
         step = _step(parts, mine[0].object, link)
-        if sf_id in behind or (link is not None and link.in_doubt):
+        if sf_id in behind or sf_id in doubted or (link is not None and link.in_doubt):
             found.stored += [_stored(step, event, link) for event in mine]
         else:
             _sort_record(found, step, link, mine)
     return found
+
+
+async def _made_in_doubt(
+    parts: Parts, unit: Unit, by_record: Mapping[str, Sequence[Event]], links: Mapping[str, Link]
+) -> frozenset[str]:
+    """New records that bear the external id of a create of ours without an answer: whoever resolves it reads them."""
+    new: dict[str, list[Event]] = {}
+    for sf_id, events in by_record.items():
+        if events[0].kind is EventKind.CREATE and sf_id not in links:
+            new.setdefault(_step(parts, events[0].object, None).name, []).append(events[0])
+    found: set[str] = set()
+    for name, events in new.items():
+        rule = parts.steps.by_name[name].external_id
+        doubted = await unit.creates_in_doubt(name, rule.salesforce) if rule is not None else frozenset()
+        if rule is not None and doubted:
+            found |= {event.id for event in events if str(event.values.get(rule.salesforce)) in doubted}
+    return frozenset(found)
 
 
 def _step(parts: Parts, name: str, link: Link | None) -> Step:
@@ -104,16 +122,14 @@ def _sort_record(found: Sorted, step: Step, link: Link | None, events: Sequence[
     if link is None or link.state is not LinkState.LINKED:
         _sort_stranger(found, step, link, events)
         return
-    fresh = [event for event in events if link.seen is None or event.at >= link.seen]
-    if not fresh:
-        found.echoes += len(events)
-        return
+    judged = [worth(link, event.at, canonical(step, event.values)) for event in events]
+    fresh = [event for event, worth_ in zip(events, judged, strict=True) if worth_ is not Worth.STALE]
     values, times = _folded(step, fresh)
-    covered = covers(step, link)
-    judged = worth(link, min(event.at for event in fresh), canonical(step, values))
-    if judged is Worth.CONFIRMS and covered and values.get("IsConverted") is not True:
+    converted = values.get("IsConverted") is True
+    covered = covers(step, link) and link.seen is not None
+    if not fresh or (covered and not converted and set(judged) <= {Worth.STALE, Worth.CONFIRMS}):
         found.echoes += len(events)
-    elif judged in (Worth.NEWS, Worth.CONFIRMS) and covered:
+    elif covered and Worth.UNDECIDABLE not in judged:
         found.observations.append(
             Observation(step, link.sf_id, Source.STREAM, fresh[-1].at, raw=values, times=times)
         )

@@ -3,9 +3,13 @@
 from dataclasses import replace
 from datetime import datetime
 
-from daemon.domain.link import Link, LinkState
+from daemon.domain.change import Source
+from daemon.domain.link import WINDOWS_MOST, Link, LinkState, Window
 from daemon.domain.mapping import Steps
 from daemon.domain.plan import Plan
+from daemon.domain.side import Direction
+from daemon.domain.value import Values
+from daemon.flow.observation import Observation
 from daemon.flow.pairing import Pair
 
 
@@ -26,8 +30,30 @@ def paired(link: Link, pair: Pair, plan: Plan) -> Link:
         sf_id=seen.sf_id,
         key=pair.key or link.key,
         base=base,
-        seen=_later(link.seen, seen.at) if seen.moves_seen else link.seen,
+        seen=None if _behind(pair, base) else _later(link.seen, seen.at) if seen.moves_seen else link.seen,
         own=own,
+        windows=_windows(link, seen),
+    )
+
+
+def _windows(link: Link, seen: Observation) -> tuple[Window, ...]:
+    """The link's windows, with that of a new write. The stream is in order: what it has passed cannot be told any more."""
+    kept = link.windows
+    if seen.source is Source.STREAM and not seen.complete:
+        kept = tuple(window for window in kept if window.end >= seen.at)
+    return kept if seen.window is None else (*kept, seen.window)[-WINDOWS_MOST:]
+
+
+def _behind(pair: Pair, base: Values) -> bool:
+    """Whether Salesforce holds something that the base does not: an open conflict, a row that could not be written.
+
+    The base is then complete as of no second, so the record is read before anything else is decided about it.
+    """
+    fields = pair.seen.step.by_name
+    return any(
+        verdict.salesforce != base.get(verdict.field)
+        for verdict in pair.plan.verdicts
+        if fields[verdict.field].direction is Direction.TWO_WAY
     )
 
 

@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 ENQUEUED_AT_ONCE = 5000
 LINKS_AT_ONCE = 10_000
+SETTLED_AT_ONCE = 500
+"""Records to a transaction: enough to be set-wise, few enough that live changes and the event loop get their turn."""
 
 
 class Loader:
@@ -65,11 +67,13 @@ class Loader:
         await self._progress(step, source, done, expected)
         pages = self._parts.records.scan(step.object, read_fields(step), bulk=expected >= self._bulk_from)
         async for page in pages:
-            async with self._parts.writing, self._parts.store.begin() as unit:
-                await self._settle_page(unit, step, source, page)
-            done += len(page)
+            for start in range(0, len(page), SETTLED_AT_ONCE):
+                portion = page[start : start + SETTLED_AT_ONCE]
+                async with self._parts.writing, self._parts.store.begin() as unit:
+                    await self._settle_page(unit, step, source, portion)
+                done += len(portion)
+                await self._progress(step, source, done, max(done, expected))
             seen.update(record.id for record in page)
-            await self._progress(step, source, done, max(done, expected))
         await self._ask_after_missing(step, source, seen)
         return done, expected
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from daemon.domain.change import Change, Source
-from daemon.domain.link import LinkOrigin
+from daemon.domain.link import LinkOrigin, Window
 from daemon.domain.mapping import Step
 from daemon.domain.value import Raw, Values, no_values
 from daemon.domain.view import Presence
@@ -21,8 +21,10 @@ class Observation:
     `confirmed` are canonical values that we sent and that Salesforce took: they join the base before anything is
     compared. `own` is the second of that write; None where nothing was written. `key` and `origin` name the row that
     an unlinked record is paired with. `changes` are the stored changes that are settled by this observation, `kept`
-    those that go on waiting for another reason. `moves_seen` is false where the record was not looked at, only written. `lost` are field values of an event that were gone when the record
-    was read, with the second of that event.
+    those that go on waiting for another reason. `replaces` is the id of the record that this one was made in place of,
+    because that one is gone. `moves_seen` is false where the record was not looked at, only written. `read` are the values that the record held when it was
+    read, before any write of ours; `told` are the seconds and values of
+    the events that this reading answers. `window` is what a write of ours may have replaced unseen.
     """
 
     step: Step
@@ -42,6 +44,8 @@ class Observation:
     changes: tuple[Change, ...] = ()
     kept: tuple[Change, ...] = ()
     moves_seen: bool = True
-    lost: Mapping[str, Raw] = field(default_factory=dict)
-    lost_at: datetime | None = None
+    read: Mapping[str, Raw] = field(default_factory=dict)
+    told: tuple[tuple[datetime, Mapping[str, Raw]], ...] = ()
+    window: Window | None = None
     external_id: str | None = None
+    replaces: str | None = None

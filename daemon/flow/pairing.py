@@ -8,6 +8,7 @@ from daemon.domain.ids import record_id
 from daemon.domain.link import Link, LinkOrigin, LinkState
 from daemon.domain.mapping import Identify, IdentifyKind, Step
 from daemon.domain.plan import Hold, Outcome, Plan
+from daemon.domain.policy import ConvertedLead
 from daemon.domain.value import Raw
 from daemon.domain.view import Presence
 from daemon.flow.observation import Observation
@@ -61,7 +62,7 @@ async def _pair_by_word(unit: Unit, step: Step, pairs: Sequence[Pair]) -> None:
         pair.key = pair.seen.key
         pair.origin = pair.seen.origin
         former = links.get(pair.key or "")
-        if former is not None and former.state is LinkState.LINKED:
+        if former is not None and former.state is LinkState.LINKED and former.sf_id != pair.seen.replaces:
             pair.hold = _occupied(former)
         else:
             pair.link = former
@@ -115,10 +116,26 @@ def identifier(rule: Identify, seen: Observation) -> str | None:
 
 
 async def _look_up_survivors(unit: Unit, pairs: Sequence[Pair]) -> None:
-    survivors = {pair.seen.merged_into for pair in pairs if pair.seen.merged_into is not None}
-    if not survivors:
+    survivors = [_survivor(pair.seen) for pair in pairs]
+    wanted = sorted({item for item in survivors if item is not None})
+    if not wanted:
         return
-    links = await unit.links_of_records(sorted(record_id(item) for item in survivors))
-    for pair in pairs:
-        other = links.get(pair.seen.merged_into or "")
-        pair.survivor_is_linked = other is not None and other.state is LinkState.LINKED
+    links = await unit.links_of_records(wanted)
+    for pair, survivor in zip(pairs, survivors, strict=True):
+        other = links.get(survivor or "")
+        pair.survivor_is_linked = other is not None and other.state is not LinkState.TOMBSTONE
+
+
+_FOLLOWED = {
+    ConvertedLead.FOLLOW_CONTACT: "ConvertedContactId",
+    ConvertedLead.FOLLOW_ACCOUNT: "ConvertedAccountId",
+}
+
+
+def _survivor(seen: Observation) -> str | None:
+    """The record that a link follows when this one was merged or converted away."""
+    if seen.merged_into is not None:
+        return record_id(seen.merged_into)
+    field = _FOLLOWED.get(seen.step.converted_lead)
+    found = seen.raw.get(field) if field is not None and seen.raw.get("IsConverted") is True else None
+    return record_id(str(found)) if found else None

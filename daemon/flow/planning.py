@@ -8,6 +8,7 @@ from typing import Final
 from daemon.domain.canonical import from_salesforce
 from daemon.domain.change import Change, Source
 from daemon.domain.failure import Reason
+from daemon.domain.link import Link, LinkOrigin
 from daemon.domain.mapping import IdentifyKind, Step
 from daemon.domain.plan import Hold, Operation, Outcome, Plan
 from daemon.domain.side import Side
@@ -67,7 +68,11 @@ def decide_case(
 ) -> Plan:
     """The plan of one case, by the pure core."""
     ours = MISSING if case.key is None else _our_view(parts, case, case.row, local, references)
-    link = replace(case.link, base={**case.link.base, **confirmed(case)}) if case.link is not None else None
+    link = (
+        replace(case.link, base={**case.link.base, **confirmed(case)})
+        if case.link is not None
+        else _made(case)
+    )
     return decide(
         case.step,
         link,
@@ -76,6 +81,15 @@ def decide_case(
         origin=case.origin,
         survivor_is_linked=survivor_is_linked,
     )
+
+
+def _made(case: Case) -> Link | None:
+    """The link that a create in doubt has earned: its record was found, so it was done, and its values were agreed."""
+    if not case.in_doubt or case.record is None or case.sf_id is None or case.key is None:
+        return None
+    step = case.step
+    link = Link(0, step.name, step.object, case.sf_id, step.table.qualified, case.key, base=confirmed(case))
+    return replace(link, origin=case.origin or LinkOrigin.CREATED)
 
 
 def _our_view(
@@ -110,6 +124,22 @@ def confirmed(case: Case) -> Values:
             if now == sent:
                 found[name] = now
     return found
+
+
+def held(case: Case) -> Values:
+    """The canonical values that a case's record held when it was read."""
+    if case.record is None:
+        return {}
+    readings = {
+        f.name: from_salesforce(f, case.record.values[f.name])
+        for f in case.step.fields
+        if f.name in case.record.values
+    }
+    return {
+        name: reading.value
+        for name, reading in readings.items()
+        if not reading.absent and reading.failure is None
+    }
 
 
 def _external_id(case: Case) -> tuple[str, str] | None:

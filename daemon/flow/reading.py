@@ -47,10 +47,12 @@ def _says_nothing_new(case: Case) -> bool:
         or not covers(case.step, case.link)
     ):
         return False
-    news = case.news
-    if news.kind in _MUST_READ:
-        return False
-    return worth(case.link, news.at, canonical(case.step, news.values)) in (Worth.STALE, Worth.CONFIRMS)
+    quiet = (Worth.STALE, Worth.CONFIRMS)
+    return all(
+        change.kind not in _MUST_READ
+        and worth(case.link, change.at, canonical(case.step, change.values)) in quiet
+        for change in case.theirs
+    )
 
 
 def _may_go_blind(case: Case) -> bool:
@@ -134,9 +136,11 @@ def _identifier(rule: Identify, case: Case) -> str | None:
     text = case.row.values.get(rule.column) if case.row is not None else None
     if text:
         return text
-    if rule.kind is IdentifyKind.EXTERNAL_ID:
-        return next((change.external_id for change in case.ours if change.external_id), None)
-    return None
+    if rule.kind is not IdentifyKind.EXTERNAL_ID:
+        return None
+    sent = [(change.sent or {}).get(rule.salesforce) for change in case.ours]
+    made = [change.external_id for change in case.ours]
+    return next((str(text) for text in (*sent, *made) if text), None)
 
 
 def spelled(text: str, rule: Identify) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from daemon.domain.canonical import from_salesforce, to_salesforce
 from daemon.domain.mapping import Step
 from daemon.domain.plan import Operation, Write
 from daemon.domain.value import Raw, Values
-from daemon.flow.cases import Case
+from daemon.flow.cases import Case, look_back
 from daemon.flow.parts import Parts
 from daemon.flow.reading import read_fields
 from daemon.ports.salesforce import RecordWrite, WriteResult
@@ -19,25 +19,36 @@ async def send(parts: Parts, step: Step, cases: Sequence[Case]) -> None:
     Marked means: the values are stored with the change and the link is in doubt, in a committed transaction, before
     the first byte leaves. Whatever happens then, the record is read before anything else is decided about it.
     """
-    outgoing = [case for case in cases if case.plan.salesforce is not None and case.ours]
-    if not outgoing:
+    wanted = [case for case in cases if case.plan.salesforce is not None and case.ours]
+    if not wanted:
         return
-    for case in outgoing:
-        assert case.plan.salesforce is not None
-        case.sent = case.plan.salesforce.values
-    marks = {change.id: _stored(case.sent) for case in outgoing for change in case.ours}
-    links = [case.link.id for case in outgoing if case.link is not None]
-    names = {case.sf_id or step.object for case in outgoing}
-    writes = [_record_write(step, case) for case in outgoing]
-    async with parts.flight.holding(names):
-        async with parts.writing:
-            await parts.store.mark_sent(marks, links)
+    async with parts.flight.holding({case.sf_id or step.object for case in wanted}):
+        outgoing = await _marked(parts, wanted)
+        if not outgoing:
+            return
+        writes = [_record_write(step, case) for case in outgoing]
         parts.meter.gauge("isthmus_in_flight_records", len(outgoing), step=step.name, direction="push")
         results = await _written(parts, step, writes)
     parts.meter.gauge("isthmus_in_flight_records", 0, step=step.name, direction="push")
     parts.meter.observe("isthmus_batch_records", len(outgoing), step=step.name, direction="push")
     for case, result in zip(outgoing, results, strict=True):
         case.result = result
+
+
+async def _marked(parts: Parts, wanted: Sequence[Case]) -> list[Case]:
+    """Mark what may go out: a case whose link has learned something since it was read goes round again instead."""
+    async with parts.writing:
+        async with parts.store.begin() as unit:
+            await look_back(unit, wanted)
+        outgoing = [case for case in wanted if not case.overtaken]
+        for case in outgoing:
+            assert case.plan.salesforce is not None
+            case.sent = case.plan.salesforce.values
+        if outgoing:
+            marks = {change.id: _stored(case) for case in outgoing for change in case.ours}
+            links = [case.link.id for case in outgoing if case.link is not None]
+            await parts.store.mark_sent(marks, links)
+    return outgoing
 
 
 async def _written(parts: Parts, step: Step, writes: Sequence[RecordWrite]) -> list[WriteResult]:
@@ -51,8 +62,15 @@ async def _written(parts: Parts, step: Step, writes: Sequence[RecordWrite]) -> l
     return [result for answer in answers for result in answer]
 
 
-def _stored(values: Values) -> Mapping[str, Raw]:
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+def _stored(case: Case) -> Mapping[str, Raw]:
+    """What is stored of a write in doubt: its values, and the external id under which a create would be found."""
+    values: dict[str, Raw] = {}
+    for name, value in case.sent.items():
+        values[name] = list(value) if isinstance(value, tuple) else value
+    if case.external_id is not None:
+        field, text = case.external_id
+        values[field] = text
+    return values
 
 
 def _record_write(step: Step, case: Case) -> RecordWrite:

@@ -11,9 +11,9 @@ from datetime import datetime
 
 from daemon.domain.change import Change, ChangeKind, Source
 from daemon.domain.failure import Failure, FailureKind, Reason
-from daemon.domain.link import Link, LinkState
+from daemon.domain.link import Link, LinkOrigin, LinkState
 from daemon.domain.mapping import Step
-from daemon.domain.plan import Hold, LinkAction, Operation, Outcome, Plan
+from daemon.domain.plan import KEEP_LINK, Hold, LinkAction, LinkChange, Operation, Outcome, Plan
 from daemon.domain.side import Side
 from daemon.domain.value import Value
 from daemon.domain.view import Presence, View
@@ -28,6 +28,7 @@ from daemon.flow.unseen import restoring, unseen
 from daemon.flow.views import References, postgres_view, salesforce_view
 from daemon.ports.store import Deferral, JournalEntry, LedgerLine, Row, RowResult, RowWrite, Unit
 from daemon.reconcile.decide import decide
+from daemon.reconcile.fold import fold
 
 HELD_ELSEWHERE = Failure(
     FailureKind.BUSY,
@@ -67,12 +68,27 @@ async def _settle_group(parts: Parts, unit: Unit, step: Step, group: Sequence[Ob
     references = await References.load(
         unit, parts.steps, step, rows.values(), [pair.seen.raw for pair in pairs]
     )
+    effects = Effects()
+    pairs = _read_first(parts, pairs, rows, effects)
     local = await _decide_all(parts, unit, step, pairs, rows, references)
     await _write_rows(unit, step, pairs, references)
-    effects = Effects()
     for pair in pairs:
         _account(parts, pair, effects, local.get(pair.key or "", []), references)
     await _store(parts, unit, effects)
+
+
+def _read_first(parts: Parts, pairs: Sequence[Pair], rows: Mapping[str, Row], effects: Effects) -> list[Pair]:
+    """The pairs that can be decided. A row that is gone, or has another key by now, needs the record whole."""
+    decidable: list[Pair] = []
+    for pair in pairs:
+        part = pair.seen.presence is Presence.PRESENT and not pair.seen.complete
+        linked = pair.link is not None and pair.link.state is LinkState.LINKED
+        if part and linked and pair.seen.own is None and pair.key not in rows:
+            effects.stored.append(_reread(parts, pair))
+            effects.settled += [change.id for change in pair.seen.changes]
+        else:
+            decidable.append(pair)
+    return decidable
 
 
 async def _decide_all(
@@ -135,10 +151,22 @@ def _decide(step: Step, pair: Pair, ours: View, references: References) -> None:
     link = replace(pair.link, base=_based(pair)) if pair.link else None
     if pair.key is None:
         ours = View(Presence.MISSING, {})
-    plan = decide(step, link, theirs, ours, origin=pair.origin, survivor_is_linked=pair.survivor_is_linked)
+    if link is None and seen.confirmed and ours.presence is theirs.presence is Presence.PRESENT:
+        plan = _just_created(step, pair, theirs, ours)
+    else:
+        plan = decide(
+            step, link, theirs, ours, origin=pair.origin, survivor_is_linked=pair.survivor_is_linked
+        )
     replaced = unseen(seen, pair.link)
     pair.restores = any(entry.winner is Side.SALESFORCE for entry in replaced)
-    pair.plan = restoring(plan, replaced)
+    pair.plan = restoring(plan, replaced, ours.values)
+
+
+def _just_created(step: Step, pair: Pair, theirs: View, ours: View) -> Plan:
+    """The record was made from the row: both agreed on what was sent, and only later changes stand out against it."""
+    link = replace(_new_link(pair), base=_based(pair))
+    plan = decide(step, link, theirs, ours)
+    return replace(plan, link=LinkChange(LinkAction.CREATE, origin=pair.origin or LinkOrigin.CREATED))
 
 
 async def _write_rows(unit: Unit, step: Step, pairs: Sequence[Pair], references: References) -> None:
@@ -228,6 +256,8 @@ def _account_link(parts: Parts, pair: Pair, effects: Effects, *, failed: bool) -
     plan, link, seen = pair.plan, pair.link, pair.seen
     if failed or pair.hold is not None:
         plan = Plan()
+    elif plan.salesforce is not None and plan.salesforce.operation is not Operation.UPDATE:
+        plan = replace(plan, link=KEEP_LINK)  # not before Salesforce has done it
     match plan.link.action:
         case LinkAction.KEEP:
             if link is not None and (after := paired(link, pair, plan)) != link:
@@ -264,16 +294,23 @@ def _leave_to_push(
     waiting = any(change.id not in settled for change in local) or bool(pair.seen.kept)
     rewritten = pair.restores or _rewritten(pair, references)
     if rewritten or (pair.plan.salesforce is not None and not waiting):
-        effects.stored.append(
-            Change(
-                step=pair.seen.step.name,
-                side=Side.POSTGRES,
-                kind=ChangeKind.DELETE if _deletes(pair.plan) else ChangeKind.UPDATE,
-                source=Source.ENGINE,
-                at=parts.clock.now(),
-                key=pair.key,
-            )
-        )
+        effects.stored.append(_left_over(parts, pair, [] if rewritten else local))
+
+
+def _left_over(parts: Parts, pair: Pair, local: Sequence[Change]) -> Change:
+    """A change that goes on with what captured ones began: it is as old as they are, and of the same columns."""
+    left = Change(
+        step=pair.seen.step.name,
+        side=Side.POSTGRES,
+        kind=ChangeKind.DELETE if _deletes(pair.plan) else ChangeKind.UPDATE,
+        source=Source.ENGINE,
+        at=parts.clock.now(),
+        key=pair.key,
+    )
+    if not local:
+        return left
+    captured = fold(local)
+    return replace(left, at=captured.at, values=captured.values, old_values=captured.old_values)
 
 
 def _deletes(plan: Plan) -> bool:

@@ -1,67 +1,73 @@
-"""Values that a write of ours replaced within the same second, without our having seen them.
+"""Values that a write of ours replaced within a second or so, without our having seen them.
 
 Nothing can prevent that: Salesforce's stamps are whole seconds. It is always detectable, because the replaced value's
-own event still arrives.
+own event still arrives, from inside the window that the write left with the link.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
+from typing import Final
 
 from daemon.domain.canonical import from_salesforce
 from daemon.domain.link import Link
+from daemon.domain.mapping import Field
 from daemon.domain.plan import LedgerEntry, LedgerKind, Operation, Plan, Write
+from daemon.domain.policy import Policy
 from daemon.domain.side import Side
+from daemon.domain.value import Raw, Value, Values
 from daemon.flow.observation import Observation
 from daemon.reconcile.resolve import winner
 
+BY_TIME: Final = frozenset({Policy.NEWEST, Policy.RECORD_NEWEST, Policy.PUSH_ALWAYS})
+"""Policies that judge by time, which cannot tell here: what Salesforce holds by now is left, and nothing flips back."""
+
 
 def unseen(seen: Observation, link: Link | None) -> tuple[LedgerEntry, ...]:
-    """Ledger entries for values of an event that are neither in the base nor in the record as it was read after it.
-
-    Their winner is the policy's: where that is Salesforce, the replaced value is to be restored on both sides.
-    """
-    if (
-        not seen.lost
-        or link is None
-        or seen.lost_at is None
-        or (link.seen is not None and seen.lost_at < link.seen)
-    ):
+    """Ledger entries for values of events that a write of ours replaced, as the record that was read since shows."""
+    if link is None:
         return ()
-    entries = []
-    for name, raw in seen.lost.items():
-        field = seen.step.by_name.get(name)
-        if field is None or name not in seen.raw:
-            continue
-        lost, now = from_salesforce(field, raw), from_salesforce(field, seen.raw[name])
-        base = link.base.get(name)
-        if lost.failure or now.failure or lost.value in (base, now.value) or now.value != base:
-            continue
-        by_policy = winner(field.conflict, (lost.value,), (now.value,), seen.lost_at, seen.lost_at)
-        entries.append(
-            LedgerEntry(
-                LedgerKind.UNSEEN,
-                name,
-                "same_second",
-                by_policy,
-                base,
-                lost.value,
-                now.value,
-                seen.lost_at,
-                seen.lost_at,
-            )
-        )
-    return tuple(entries)
+    found: dict[tuple[str, Value], LedgerEntry] = {}
+    for at, values in seen.told:
+        before = [window.before for window in link.windows_at(at)]
+        for name, raw in values.items():
+            field = seen.step.by_name.get(name)
+            if field is None or name not in seen.read:
+                continue
+            entry = _replaced(field, raw, seen.read[name], link.base.get(name), before, at)
+            if entry is not None:
+                found[name, entry.salesforce] = entry
+    return tuple(found.values())
 
 
-def restoring(plan: Plan, entries: Sequence[LedgerEntry]) -> Plan:
-    """The plan with the values that Salesforce's side won back written to the row.
+def _replaced(
+    field: Field, told: Raw, held: Raw, base: Value, before: Sequence[Mapping[str, Value]], at: datetime
+) -> LedgerEntry | None:
+    lost, now = from_salesforce(field, told), from_salesforce(field, held)
+    if lost.failure or now.failure or lost.value in (base, now.value) or now.value != base:
+        return None
+    if not any(field.name in known and known[field.name] != lost.value for known in before):
+        return None
+    side: Side | None = Side.POSTGRES
+    if field.conflict.policy not in BY_TIME:
+        side = winner(field.conflict, (lost.value,), (now.value,), at, at)
+    return LedgerEntry(
+        LedgerKind.UNSEEN, field.name, "same_second", side, base, lost.value, now.value, at, at
+    )
+
+
+def restoring(plan: Plan, entries: Sequence[LedgerEntry], ours: Values) -> Plan:
+    """The plan with the values that a policy gives back to Salesforce written to the row, unless it was edited since.
 
     The base stays what Salesforce holds now, so that the restored value stands out and is pushed like any local one.
     """
-    values = {entry.field: entry.salesforce for entry in entries if entry.winner is Side.SALESFORCE}
+    values = {
+        entry.field: entry.salesforce
+        for entry in entries
+        if entry.winner is Side.SALESFORCE and ours.get(entry.field) == entry.base
+    }
+    kept = replace(plan, ledger=(*plan.ledger, *entries))
     if not values or (plan.postgres is not None and plan.postgres.operation is not Operation.UPDATE):
-        return replace(plan, ledger=(*plan.ledger, *entries))
+        return kept
     present = plan.postgres.values if plan.postgres is not None else {}
-    return replace(
-        plan, postgres=Write(Operation.UPDATE, {**values, **present}), ledger=(*plan.ledger, *entries)
-    )
+    return replace(kept, postgres=Write(Operation.UPDATE, {**values, **present}))

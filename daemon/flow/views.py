@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from daemon.domain.canonical import from_postgres, from_salesforce
-from daemon.domain.change import Change
+from daemon.domain.change import Change, Source
 from daemon.domain.failure import Failure
 from daemon.domain.ids import record_id
 from daemon.domain.link import LinkState
@@ -161,13 +161,17 @@ def postgres_view(
 def local_times(
     step: Step, row: Row, local: Sequence[Change], offset: float
 ) -> tuple[dict[str, datetime], datetime | None]:
-    """When each field, and the row, last changed locally, by Salesforce's clock."""
+    """When each field, and the row, last changed locally, by Salesforce's clock.
+
+    Only what was captured has a time of its own; an order of ours or of an operator says nothing about it.
+    """
     claimed = _instant(row.values.get(step.updated_at)) if step.updated_at else None
     times: dict[str, datetime] = {}
     last = None
     previous = None
-    for index, change in enumerate(local):
-        is_last = index == len(local) - 1
+    dated = [change for change in local if change.source is Source.TRIGGER or change.values]
+    for index, change in enumerate(dated):
+        is_last = index == len(dated) - 1
         moment, _ = effective_time(change.at, claimed if is_last else None, previous, ALLOWANCE)
         previous = change.at
         last = corrected(moment, offset)

@@ -12,14 +12,14 @@ from daemon.domain.change import Change
 from daemon.domain.failure import CallFailedError
 from daemon.domain.mapping import Step
 from daemon.domain.side import Side
-from daemon.flow.accounts import overruled
-from daemon.flow.cases import Case, gather
+from daemon.flow.cases import Case, gather, united
 from daemon.flow.finishing import finish
 from daemon.flow.parts import Parts
 from daemon.flow.planning import load_rows, plan_cases
+from daemon.flow.precautions import take_precautions
 from daemon.flow.reading import read_cases
 from daemon.flow.sending import send
-from daemon.ports.store import Deferral, LedgerLine, Unit
+from daemon.ports.store import Deferral
 from daemon.reconcile.remedy import backoff
 
 log = structlog.get_logger(__name__)
@@ -69,6 +69,7 @@ class Worker:
         try:
             cases = await self._load(step, single)
             await read_cases(self._parts, step, cases)
+            cases = united(cases)
             await self._plan(step, cases)
             await send(self._parts, step, cases)
         except CallFailedError as error:
@@ -89,19 +90,7 @@ class Worker:
         async with self._parts.writing, self._parts.store.begin() as unit:
             await load_rows(unit, step, cases)
             await plan_cases(self._parts, unit, step, cases)
-            await self._keep_losers(unit, step, cases)
-
-    async def _keep_losers(self, unit: Unit, step: Step, cases: Sequence[Case]) -> None:
-        """What our writes are about to replace goes to the ledger first: a crash must not take it along."""
-        now = self._parts.clock.now()
-        await unit.ledger(
-            [
-                LedgerLine(step.name, case.sf_id, case.key, now, entry)
-                for case in cases
-                if case.ours and case.sf_id is not None and case.key is not None
-                for entry in overruled(case.plan)
-            ]
-        )
+            await take_precautions(self._parts, unit, step, cases)
 
     async def _postpone(self, step: Step, changes: Sequence[Change], error: CallFailedError) -> None:
         """A call that all of them needed failed: nothing was sent, and no record is to blame.

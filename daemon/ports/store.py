@@ -88,7 +88,9 @@ class JournalEntry:
 
 @dataclass(frozen=True, slots=True)
 class LedgerLine:
-    """One ledger entry with the pair it belongs to. An open one with the same values is not written twice."""
+    """One ledger entry with the pair it belongs to. An open one with the same values is not written
+    twice, nor is a decided one with the same values and known times: a decision made again after a crash tells nothing new.
+    """
 
     step: str
     sf_id: str
@@ -158,6 +160,10 @@ class Unit(Protocol):
 
     async def unsettled_records(self, ids: Sequence[str]) -> frozenset[str]:
         """Those of these Salesforce ids for which a Salesforce-side change is stored: later ones go behind it."""
+        ...
+
+    async def creates_in_doubt(self, step: str, field: str) -> frozenset[str]:
+        """The external ids, as they were sent in `field`, of creates whose outcome is not known yet."""
         ...
 
     async def store_changes(self, changes: Sequence[Change]) -> None:

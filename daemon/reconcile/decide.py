@@ -31,12 +31,12 @@ def decide(
     """Decide about one pair, or about one half that has no other yet.
 
     `origin` says how an unlinked pair was matched. `survivor_is_linked` says that the record into which this one was
-    merged is paired with another row already.
+    merged or converted is paired with another row already.
     """
     if link is not None and link.state is LinkState.BLOCKED:
         return _skipped("blocked", "An operator blocked this pair.")
     if salesforce.converted and step.converted_lead is not ConvertedLead.IGNORE:
-        return _converted(step, link, salesforce)
+        return _converted(step, link, salesforce, survivor_is_linked=survivor_is_linked)
     here, there = salesforce.presence is Presence.PRESENT, postgres.presence is Presence.PRESENT
     if here and there:
         return _both(step, link, salesforce, postgres, origin)
@@ -60,10 +60,10 @@ def _both(step: Step, link: Link | None, salesforce: View, postgres: View, origi
 
 def _only_record(step: Step, link: Link | None, salesforce: View, postgres: View) -> Plan:
     """Salesforce has it, PostgreSQL does not: new there, undeleted there, or deleted here."""
-    deleted_here = postgres.presence is Presence.GONE and link is not None and link.state is LinkState.LINKED
-    if not deleted_here:
+    if link is not None and link.state is LinkState.BROKEN:
+        return _skipped("broken", "The row is gone and the Salesforce record was kept.")
+    if link is None or link.state is not LinkState.LINKED or postgres.presence is not Presence.GONE:
         return create_row(step, link, salesforce)
-    assert link is not None
     edited = merge(step, link.base, salesforce, View(Presence.GONE, NO_VALUES))
     return _deleted(step, link, Side.POSTGRES, edited=bool(edited.to_postgres), values=salesforce)
 
@@ -124,19 +124,20 @@ def _delete_conflict(gone: Side) -> Hold:
 
 def _merged(survivor: str, *, survivor_is_linked: bool) -> Plan:
     if survivor_is_linked:
-        return Plan(
-            link=LinkChange(LinkAction.END, LinkState.BROKEN, origin=LinkOrigin.MERGE, sf_id=survivor),
-            held={
-                Side.SALESFORCE: skip(
-                    "merged",
-                    f"The record was merged into {survivor}, which is linked to another row; this row was kept.",
-                )
-            },
-        )
+        return _left_behind(LinkOrigin.MERGE, "merged", survivor)
     return Plan(link=LinkChange(LinkAction.MOVE, origin=LinkOrigin.MERGE, sf_id=survivor))
 
 
-def _converted(step: Step, link: Link | None, salesforce: View) -> Plan:
+def _left_behind(origin: LinkOrigin, what: str, survivor: str) -> Plan:
+    """The record became one that another row is linked to: one row must stay without a record."""
+    explanation = f"The record was {what} into {survivor}, which is linked to another row; this row was kept."
+    return Plan(
+        link=LinkChange(LinkAction.END, LinkState.BROKEN, origin=origin, sf_id=survivor),
+        held={Side.SALESFORCE: skip(what, explanation)},
+    )
+
+
+def _converted(step: Step, link: Link | None, salesforce: View, *, survivor_is_linked: bool) -> Plan:
     """A lead became a contact and an account: it can no longer be written, and its link goes where the step says."""
     if link is None:
         return _skipped("converted_lead", "The lead has been converted, so it can no longer be paired.")
@@ -145,6 +146,8 @@ def _converted(step: Step, link: Link | None, salesforce: View) -> Plan:
     target = _LEAD_TARGET.get(step.converted_lead)
     found = salesforce.converted.get(target) if target else None
     if target is not None and found is not None:
+        if survivor_is_linked:
+            return _left_behind(LinkOrigin.CONVERSION, "converted", found)
         return Plan(
             link=LinkChange(LinkAction.MOVE, origin=LinkOrigin.CONVERSION, object=target, sf_id=found)
         )
@@ -155,7 +158,7 @@ def _converted(step: Step, link: Link | None, salesforce: View) -> Plan:
         "Set `converted_lead` to follow_contact, follow_account, unlink or ignore, or link the row by hand.",
         Reason.CONVERTED_LEAD,
     )
-    return Plan(held={Side.SALESFORCE: hold})
+    return Plan(held={Side.SALESFORCE: hold, Side.POSTGRES: hold})
 
 
 def _skipped(code: str, explanation: str) -> Plan:

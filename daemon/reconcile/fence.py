@@ -24,14 +24,16 @@ class Worth(StrEnum):
 def worth(link: Link, at: datetime, values: Values) -> Worth:
     """Judge an observation made at `at` (a whole second) that gives these canonical values.
 
-    Skipping what confirms the base is safe even out of order: if it was the last word on a field, that field holds
+    Old news from inside a window of one of our writes may be of a value that the write replaced: the record is read, and
+    the value goes to the ledger. Skipping what confirms the base is safe even out of order: if it was the last word on a field, that field holds
     the base already, and if it was not, the last word is still to come.
     """
     if link.in_doubt:
         return Worth.UNDECIDABLE
+    confirms = all(name in link.base and link.base[name] == value for name, value in values.items())
     if link.seen is not None and at < link.seen:
-        return Worth.STALE
-    if all(name in link.base and link.base[name] == value for name, value in values.items()):
+        return Worth.UNDECIDABLE if link.windows_at(at) and not confirms else Worth.STALE
+    if confirms:
         return Worth.CONFIRMS
     known = [moment for moment in (link.seen, link.own) if moment is not None]
     if known and at <= max(known):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
 from daemon.domain.failure import Reason
 from daemon.domain.link import LinkOrigin
@@ -59,6 +60,8 @@ def normalised(text: str, rules: Sequence[Normalise]) -> str:
                 text = "".join(letter for letter in text if letter in "0123456789")
             case Normalise.DOMAIN:
                 text = domain(text)
+            case never:
+                assert_never(never)
     return text
 
 

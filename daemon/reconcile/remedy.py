@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, assert_never
 
 from daemon.domain.failure import FailureKind
 from daemon.domain.mapping import Retry
@@ -73,6 +73,8 @@ def next_try(kind: FailureKind, retry: Retry, attempts: int, jitter: float) -> N
             if tried >= retry.attempts:
                 return NextTry(True, PARKED_RETRY, tried)
             return NextTry(False, backoff(retry, tried, jitter), tried)
+        case never:
+            assert_never(never)
 
 
 def backoff(retry: Retry, attempt: int, jitter: float) -> timedelta:

@@ -1,6 +1,7 @@
 """Who wins a conflict."""
 
 from datetime import datetime
+from typing import assert_never
 
 from daemon.domain.policy import ConflictRule, Policy
 from daemon.domain.side import Side
@@ -37,8 +38,10 @@ def winner(
         case Policy.POSTGRES_UNLESS_BLANK:
             return Side.SALESFORCE if all(is_blank(value) for value in postgres) else Side.POSTGRES
         case Policy.TRUE_WINS:
-            if True in salesforce and True in postgres:
+            if (True in salesforce) == (True in postgres):
                 return rule.tie
             return Side.SALESFORCE if True in salesforce else Side.POSTGRES
         case Policy.MANUAL:
             return None
+        case never:
+            assert_never(never)

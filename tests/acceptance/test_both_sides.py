@@ -70,6 +70,8 @@ async def _kill_in_the_middle(world: World) -> None:
     before = await world.value("SELECT last_value FROM isthmus.journal_id")
 
     async def busy() -> bool:
+        assert world.daemon is not None
+        assert world.daemon.status is None, world.daemon.tail()
         row = (
             await world.fetch(
                 "SELECT last_value, (SELECT count(*) FROM isthmus.change) AS waiting FROM isthmus.journal_id"
@@ -135,8 +137,9 @@ async def _judge(world: World, traffic: Traffic) -> None:
         record = ends.records.get(marker, [None])[0]
         row = ends.rows.get(marker, [None])[0]
         problems += _pair_problems(kind, marker, record, row, by_id, ends)
-    problems += await _fate_problems(world, traffic, ends)
     assert not problems, f"{len(problems)} problems with seed {SEED}:\n" + "\n".join(problems[:25])
+    lost = await _fate_problems(world, traffic, ends)
+    assert not lost, f"{len(lost)} values without a fate with seed {SEED}:\n" + "\n".join(lost[:25])
 
 
 def _key(kind: Kind, row: dict[str, Any]) -> str:
@@ -155,13 +158,13 @@ def _pair_problems(
     if record is None and row is None:
         return []
     halves = {record["Id"] if record else "", _key(kind, row) if row else ""}
-    if halves & ends.parked:
+    partner = links.get(record["Id"]) if record else None
+    if (halves | {partner["pg_key"] if partner else ""}) & ends.parked:
         return []
     if record is None or row is None:
         return [f"{marker} ({kind.step}): only {'a row' if record is None else 'a record'} {halves}"]
-    link = links.get(record["Id"])
-    if link is None or link["pg_key"] != _key(kind, row):
-        return [f"{marker} ({kind.step}): its halves are not linked: {halves}, {link}"]
+    if partner is None or partner["pg_key"] != _key(kind, row):
+        return [f"{marker} ({kind.step}): its halves are not linked: {halves}, {partner}"]
     problems = []
     for name, column in kind.written:
         theirs, ours = _plain(record[name]), row[column.strip('"')]

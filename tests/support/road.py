@@ -8,7 +8,6 @@ worked off (`work`), and can look at everything in between.
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +32,7 @@ from daemon.flow.stream import Stream
 from daemon.flow.views import References, postgres_view
 from daemon.flow.worker import Worker
 from daemon.operations.office import Office
-from daemon.ports.salesforce import FROM_OLDEST, ChangeSource
-from daemon.ports.store import Position
+from daemon.ports.salesforce import FROM_OLDEST, ChangeSource, EventBatch
 from daemon.runtime.clock import SystemClock
 from tests.integration.salesforce.connecting import settings_for
 from tests.integration.salesforce.control import Control
@@ -96,8 +94,8 @@ class Road:
             done += count
         raise RestlessError(f"still due after {MOST_ROUNDS} rounds: {await self.changes()}")
 
-    async def listen(self) -> int:
-        """Read what the stream has and take it in; how many events that were."""
+    async def listen(self, *, apart: bool = False) -> int:
+        """Read what the stream has and take it in; how many events that were. `apart`: the worker runs after each event."""
         taken = 0
         while not self._heard_everything():
             if self.source is None:
@@ -106,7 +104,10 @@ class Road:
             batch = await self.source.receive()
             if not batch.events and batch.position is None:
                 continue
-            await take_in(self.parts, batch, self.source.transport)
+            for part in _apart(batch) if apart else (batch,):
+                await take_in(self.parts, part, self.source.transport)
+                if apart:
+                    await self.work()
             self.position = batch.position or self.position
             taken += len(batch.events)
         return taken
@@ -293,6 +294,10 @@ class Road:
         return {name: [row["version"] for row in await self.rows(name)] for name in tables}
 
 
+def _apart(batch: EventBatch) -> list[EventBatch]:
+    return [replace(batch, events=(event,), position=event.position) for event in batch.events]
+
+
 def shift(road: Road, seconds: float) -> None:
     """Let the org's clock run this far ahead of the database's (behind it, with a negative number)."""
     road.org.clock.advance(seconds)
@@ -358,9 +363,7 @@ async def open_road(databases: Databases, folder: Path, keys: Path, *steps: Step
 async def _emulator(stack: AsyncExitStack, folder: Path, keys: Path) -> Emulator:
     seed = folder / "seed.json"
     seed.write_text(SEED, "utf-8")
-    emulator = Emulator(
-        EmulatorOptions(seed_file=seed, key_directory=keys, hold_seconds=0.4, random_seed=7)
-    )
+    emulator = Emulator(EmulatorOptions(seed_file=seed, key_directory=keys, hold_seconds=0.4, random_seed=7))
     await emulator.start()
     stack.push_async_callback(emulator.stop)
     return emulator
@@ -368,16 +371,3 @@ async def _emulator(stack: AsyncExitStack, folder: Path, keys: Path) -> Emulator
 
 def _connector(dsn: str, meter: MemoryMeter) -> Connector:
     return Connector(dsn, clock=SystemClock(), meter=meter)
-
-
-def whole_second(moment: datetime) -> datetime:
-    """As Salesforce keeps instants."""
-    return moment.astimezone(UTC).replace(microsecond=0)
-
-
-async def remember(road: Road) -> Position:
-    """The stored position of the stream."""
-    return (await road.parts.store.positions())[CHANNEL]
-
-
-LONG_AGO = timedelta(days=1)

@@ -154,6 +154,8 @@ class World:
         looks: list[tuple[Any, ...]] = []
 
         async def still() -> bool:
+            if self.daemon is not None and self.daemon.status is not None:
+                raise LateError("the daemon has ended, so both sides will not come to rest")
             looks.append(await self._look())
             settled = looks[-1][0] == 0 and looks[-1][1] > 0
             return settled and len(looks) >= 3 and looks[-1] == looks[-2] == looks[-3]
@@ -190,12 +192,14 @@ async def world(
     shape: Shape = CRM,
     prepared: bool = True,
     changes: Sequence[tuple[str, str]] = (),
+    shared: Org | None = None,
 ) -> AsyncIterator[World]:
     """A world with its configuration, and with our schema and the triggers if it is `prepared`.
 
-    Every process ends with the block. If the block fails, what the processes wrote last is printed.
+    Every process ends with the block, but for an org that is `shared` with other worlds. If the block fails, what the
+    processes wrote last is printed.
     """
-    org = await Org.start(folder, shape.seed)
+    org = shared or await Org.start(folder, shape.seed)
     try:
         async with _database(databases, folder, org, shape, prepared) as dsn:
             connection = await asyncpg.connect(dsn, timeout=_SQL_SECONDS)
@@ -211,7 +215,8 @@ async def world(
                     program.kill()
                 await connection.close(timeout=_SQL_SECONDS)
     finally:
-        await asyncio.to_thread(org.close)
+        if shared is None:
+            await asyncio.to_thread(org.close)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,8 @@ COMMAND = Path(sys.executable).with_name("isthmus")
 COMMAND_SECONDS = 60.0
 _POLL_SECONDS = 0.02
 _LAST_LINES = 60
+
+_THREE_LINES = re.compile(r"isthmus: (\S.*(?:\n {9}.+)*)\nwhy: (\S.*(?:\n {5}.+)*)\ndo:  (\S.*(?:\n {5}.+)*)")
 
 T = TypeVar("T")
 
@@ -52,14 +55,14 @@ class Done:
         return json.loads(self.out)
 
     def three_lines(self) -> tuple[str, str, str]:
-        """What failed, why, and what to do, proven to be all that was said on standard error."""
-        lines = self.err.splitlines()
-        assert len(lines) == 3, self.err
-        labels = ("isthmus: ", "why: ", "do:  ")
-        for line, label in zip(lines, labels, strict=True):
-            assert line.startswith(label), self.err
-            assert len(line) > len(label), self.err
-        what, why, do = (line.removeprefix(label) for line, label in zip(lines, labels, strict=True))
+        """What failed, why, and what to do, proven to be all that was said on standard error but for the log.
+
+        A reason that is a list goes on under itself, indented as far.
+        """
+        told = "\n".join(line for line in self.err.splitlines() if not line.startswith("{"))
+        found = _THREE_LINES.fullmatch(told)
+        assert found is not None, self.err
+        what, why, do = found.groups()
         return what, why, do
 
 

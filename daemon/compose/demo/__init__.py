@@ -32,9 +32,10 @@ async def run_demo(*, check: bool, database: str | None, keep: Path | None) -> i
     """
     configure_logs(style="console", level="warning", redaction=Redaction(), stream=sys.stderr)
     screen = Screen(SystemClock())
+    screen.say("Two systems that know nothing of each other:", "bold")
     with Shutdown() as shutdown:
         try:
-            async with shutdown.interruptible(), open_stage(database, keep) as stage:
+            async with shutdown.interruptible(), open_stage(database, keep, screen.done) as stage:
                 await _raise_curtain(stage, screen)
                 if check:
                     return await check_both_sides(stage, screen)
@@ -51,11 +52,7 @@ async def run_demo(*, check: bool, database: str | None, keep: Path | None) -> i
 async def _raise_curtain(stage: Stage, screen: Screen) -> None:
     """From two systems that know nothing of each other to two that agree."""
     clock, begin = stage.clock, stage.clock.monotonic()
-    screen.say(f"The demo is in {stage.folder}", "bold")
-    screen.say(
-        f"  {len(stage.cast.accounts)} companies and {len(stage.cast.contacts)} people in the org;", ""
-    )
-    screen.say(f"  {len(stage.cast.companies)} and {len(stage.cast.people)} in PostgreSQL, not all the same.")
+    screen.say("Isthmus between them:", "bold")
     configured = ("-c", str(stage.configuration))
     await complete(*configured, "migrate")
     screen.done("isthmus migrate: the schema isthmus", clock.monotonic() - begin)

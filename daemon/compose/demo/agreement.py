@@ -56,6 +56,6 @@ def _compared(
         if row is None:
             continue
         for field, column in pairs.items():
-            if record[field] != row[column]:
+            if row[column] not in (record[field], ""):  # an empty text leaves the other side as it is
                 lines.append(f"{name} {record['Id']} {field}: {record[field]!r} and {row[column]!r}")
     return lines

@@ -9,6 +9,9 @@ from daemon.compose.demo.stage import Stage
 from daemon.compose.demo.statements import STATEMENTS
 from daemon.domain.side import Side
 
+_REGIONS = ("Americas", "Asia", "EMEA", "Iberia", "Nordics")
+"""They make a title that nobody had at the beginning: a change that changes nothing would be seen before it was made."""
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -26,6 +29,7 @@ class Company:
     record: str
     key: str
     name: str
+    status: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ async def people(stage: Stage) -> list[Person]:
 async def companies(stage: Stage) -> list[Company]:
     """Every company that is on both sides."""
     rows = await stage.console.rows(STATEMENTS["linked_companies"])
-    return [Company(row["sf_id"], row["key"], row["name"]) for row in rows]
+    return [Company(row["sf_id"], row["key"], row["name"], row["status"]) for row in rows]
 
 
 class Moves:
@@ -58,6 +62,7 @@ class Moves:
         self._dice = dice
         self._people = who
         self._companies = where
+        self._statuses = {company.key: company.status for company in where}
         self._newcomers = 0
 
     def draw(self) -> Move:
@@ -73,12 +78,13 @@ class Moves:
         """Somebody."""
         return self._dice.choice(self._people)
 
-    def title(self, other_than: str = "") -> str:
-        """A job title."""
-        return self._dice.choice([title for title in TITLES if title != other_than])
+    def two_titles(self) -> tuple[str, str]:
+        """Two different job titles."""
+        one, other = self._dice.sample(TITLES, 2)
+        return f"{one}, {self._dice.choice(_REGIONS)}", f"{other}, {self._dice.choice(_REGIONS)}"
 
     def _title_in_salesforce(self) -> Move:
-        stage, person, title = self._stage, self.person(), self._fresh_title()
+        stage, person, title = self._stage, self.person(), self.two_titles()[0]
 
         async def arrived() -> bool:
             rows = await stage.console.rows(STATEMENTS["person"], person.key)
@@ -121,7 +127,7 @@ class Moves:
         )
 
     def _title_in_postgres(self) -> Move:
-        stage, person, title = self._stage, self.person(), self._fresh_title()
+        stage, person, title = self._stage, self.person(), self.two_titles()[0]
 
         async def arrived() -> bool:
             return bool((await stage.org.get("Contact", person.record))["Title"] == title)
@@ -135,7 +141,8 @@ class Moves:
 
     def _status_in_postgres(self) -> Move:
         stage, company = self._stage, self._dice.choice(self._companies)
-        status = self._dice.choice(list(STATUSES))
+        status = self._dice.choice([each for each in STATUSES if each != self._statuses[company.key]])
+        self._statuses[company.key] = status
 
         async def arrived() -> bool:
             return bool((await stage.org.get("Account", company.record))["Type"] == STATUSES[status])
@@ -161,9 +168,6 @@ class Moves:
             lambda: stage.console.execute(STATEMENTS["add_person"], first, last, email, "Trainee", company),
             arrived,
         )
-
-    def _fresh_title(self) -> str:
-        return f"{self.title()}, {self._dice.choice(('EMEA', 'Americas', 'Asia', 'Nordics', 'Iberia'))}"
 
     def _newcomer(self) -> tuple[str, str, str]:
         self._newcomers += 1

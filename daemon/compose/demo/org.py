@@ -82,17 +82,18 @@ class Org:
         parameters: Mapping[str, str] | None,
     ) -> Any:
         headers = {"Authorization": f"Bearer {token}"}
-        async with self._session.request(
-            method, url, json=body, params=parameters, headers=headers
-        ) as response:
-            if response.status >= 400:
-                words = (await response.text())[:300]
-                raise UnreachableError(
-                    f"the emulated org refused {method} {url}",
-                    words,
-                    "read emulator.log in the demo's folder",
-                )
-            return await response.json() if response.status != 204 else None
+        try:
+            async with self._session.request(
+                method, url, json=body, params=parameters, headers=headers
+            ) as response:
+                if response.status < 400:
+                    return await response.json() if response.status != 204 else None
+                why = (await response.text())[:300]
+        except (aiohttp.ClientError, TimeoutError) as error:
+            why = str(error) or "no answer in time"
+        raise UnreachableError(
+            f"the emulated org did not do {method} {url}", why, "read emulator.log in the demo's folder"
+        )
 
 
 @asynccontextmanager

@@ -24,11 +24,12 @@ _START_SECONDS = 30.0
 
 
 class Command:
-    """One `isthmus …` that stays. What it writes to standard error goes to `log`."""
+    """One `isthmus …` that stays. What it writes goes to `log`; but one that `announces` itself does so on a pipe."""
 
-    def __init__(self, log: Path, *arguments: str) -> None:
+    def __init__(self, log: Path, *arguments: str, announces: bool = False) -> None:
         self._log = log
         self._arguments = arguments
+        self._announces = announces
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
@@ -37,7 +38,9 @@ class Command:
             self._process = await asyncio.create_subprocess_exec(
                 *_command(self._arguments),
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE
+                if self._announces
+                else log,  # a pipe that nobody reads fills up
                 stderr=log,
                 start_new_session=True,
             )
@@ -141,4 +144,11 @@ async def complete(*arguments: str) -> str:
 
 def _command(arguments: tuple[str, ...]) -> list[str]:
     guard = [sys.executable, "-I", "-S", embedded.__file__, str(os.getpid()), ""]
-    return [*guard, sys.executable, "-m", "daemon", *arguments]
+    return [
+        *guard,
+        sys.executable,
+        "-P",
+        "-m",
+        "daemon",
+        *arguments,
+    ]  # -P: never a package of the working folder

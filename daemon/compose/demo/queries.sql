@@ -45,7 +45,7 @@ FROM isthmus.link AS l JOIN crm.people AS p ON p.id::text = l.pg_key
 WHERE l.step = 'people' AND l.state = 'linked' ORDER BY p.email
 
 -- name: linked_companies
-SELECT l.sf_id, l.pg_key AS key, c.name
+SELECT l.sf_id, l.pg_key AS key, c.name, c.status
 FROM isthmus.link AS l JOIN crm.companies AS c ON c.id::text = l.pg_key
 WHERE l.step = 'companies' AND l.state = 'linked' ORDER BY c.id
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from rich.console import Console as Terminal
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from daemon.ports.clock import Clock
@@ -40,14 +40,11 @@ class Screen:
         for line in why.splitlines():
             self.say(f"                {line}")
 
-    def arrival(self, source: str, target: str, what: str, milliseconds: float | None) -> None:
-        """A change that was made on one side, and when it was seen on the other."""
+    def arrival(self, source: str, target: str, what: str, milliseconds: float) -> None:
+        """A change that was made on one side, and how long after it the other side had it."""
         line = Text(f"{source:>10} → {target:<10}  ", "cyan" if source == "salesforce" else "magenta")
-        line.append(f"{what:<70}", "")
-        if milliseconds is None:
-            line.append("  not there yet", "bold red")
-        else:
-            line.append(f"  {milliseconds:6.0f} ms", "bold")
+        line.append(f"{what:<60}", "default")
+        line.append(f"  {milliseconds:5.0f} ms", "bold")
         self._terminal.print(line)
         self._terminal.file.flush()
 
@@ -66,13 +63,14 @@ class Screen:
             TimeElapsedColumn(),
         )
         with Progress(*columns, console=self._terminal) as bars:
-            tasks: dict[str, Any] = {}
+            tasks: dict[str, TaskID] = {}
             while True:
                 finished = await settled()
                 for row in await progress():
-                    task = tasks.setdefault(row["step"], None) or bars.add_task(row["step"])
-                    tasks[row["step"]] = task
-                    bars.update(task, completed=row["processed"], total=max(row["expected"], 1))
+                    step, expected = row["step"], row["expected"]
+                    if step not in tasks:
+                        tasks[step] = bars.add_task(step, total=expected)
+                    bars.update(tasks[step], completed=row["processed"], total=expected)
                 if finished:
                     return
                 await asyncio.sleep(_BAR_POLL)

@@ -1,8 +1,8 @@
 """The demo's database: a server of its own, or an empty database that the user names."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -33,9 +33,11 @@ async def own_database(folder: Path | None, meter: Meter) -> AsyncIterator[Datab
 
     What an earlier demo left in the folder is replaced: the org that it was in step with is gone.
     """
-    server = EmbeddedPostgres(folder, settings=DISPOSABLE if folder is None else DURABLE)
+    with _telling():
+        server = EmbeddedPostgres(folder, settings=DISPOSABLE if folder is None else DURABLE)
     try:
-        await _in_thread(server.start)
+        with _telling():
+            await _in_thread(server.start)
         async with Console(server.dsn(), meter) as console:
             await console.execute(STATEMENTS["drop_database"])
             await console.execute(STATEMENTS["create_database"])
@@ -43,8 +45,6 @@ async def own_database(folder: Path | None, meter: Meter) -> AsyncIterator[Datab
         async with Console(dsn, meter) as console:
             await console.execute(TABLES)
         yield Database(dsn, dsn, None, server.psql_command("demo"))
-    except EmbeddedPostgresError as error:
-        raise _told(error) from error
     finally:
         await _in_thread(server.stop)
 
@@ -101,6 +101,11 @@ def _without_password(parts: SplitResult) -> str:
     return f"{user.partition(':')[0]}@{host}" if found else host
 
 
-def _told(error: EmbeddedPostgresError) -> UnreachableError:
-    what, why, fix = str(error).split("\n", 2)
-    return UnreachableError(what, why.removeprefix("why: "), fix.removeprefix("do:  "))
+@contextmanager
+def _telling() -> Iterator[None]:
+    """Raise the embedded server's own three lines as ours."""
+    try:
+        yield
+    except EmbeddedPostgresError as error:
+        what, why, fix = str(error).split("\n", 2)
+        raise UnreachableError(what, why.removeprefix("why: "), fix.removeprefix("do:  ")) from error

@@ -9,6 +9,7 @@ from daemon.compose.demo.screen import Screen
 from daemon.compose.demo.stage import Stage
 from daemon.compose.demo.statements import STATEMENTS
 from daemon.compose.demo.waiting import NotSeenError, until
+from daemon.domain.failure import CallFailedError, UnreachableError
 from daemon.domain.side import Side
 
 _PAUSE = 1.0
@@ -19,15 +20,20 @@ _ROUND = 25
 
 
 async def show(stage: Stage, screen: Screen) -> None:
-    """Go on until cancelled."""
+    """Go on until cancelled. Raises UnreachableError when the daemon has ended."""
     dice = random.Random()  # noqa: S311 - a show
     moves = Moves(stage, dice, await people(stage), await companies(stage))
     screen.say("\nChanges, as they are made on one side and seen on the other:")
     for number in count():
-        if number % _ROUND == _OPENING:
-            await _conflict(stage, screen, moves)
-            look_further(stage, screen)
-        await _play(stage, screen, moves.draw())
+        try:
+            if number % _ROUND == _OPENING:
+                await _conflict(stage, screen, moves)
+                await look_further(stage, screen)
+            await _play(stage, screen, moves.draw())
+        except (NotSeenError, CallFailedError, UnreachableError) as error:
+            if stage.daemon.ended:
+                raise stage.daemon.failure() from None
+            screen.say(f"  {error}", "bold red")  # whoever watches may have deleted what was to be changed
         await asyncio.sleep(_PAUSE)
 
 
@@ -35,18 +41,13 @@ async def _play(stage: Stage, screen: Screen, move: Move) -> None:
     target = Side.POSTGRES if move.source is Side.SALESFORCE else Side.SALESFORCE
     await move.make()
     begin = stage.clock.monotonic()
-    try:
-        await until(stage.clock, move.text, move.arrived)
-        milliseconds = (stage.clock.monotonic() - begin) * 1000
-    except NotSeenError:
-        milliseconds = None
-    screen.arrival(move.source, target, move.text, milliseconds)
+    await until(stage.clock, move.text, move.arrived)
+    screen.arrival(move.source, target, move.text, (stage.clock.monotonic() - begin) * 1000)
 
 
 async def _conflict(stage: Stage, screen: Screen, moves: Moves) -> None:
     """Both sides change one field while the daemon is held, so that neither change can have been seen by the other side."""
-    person, theirs = moves.person(), moves.title()
-    ours = moves.title(other_than=theirs)
+    person, (theirs, ours) = moves.person(), moves.two_titles()
     before = await stage.console.rows(STATEMENTS["newest_conflict"], person.record)
     stage.daemon.hold()
     try:
@@ -58,19 +59,17 @@ async def _conflict(stage: Stage, screen: Screen, moves: Moves) -> None:
     async def decided() -> bool:
         return await stage.console.rows(STATEMENTS["newest_conflict"], person.record) != before
 
-    try:
-        await until(stage.clock, "the decision", decided)
-    except NotSeenError as error:
-        screen.say(f"  {error}", "bold red")
-        return
+    await until(stage.clock, f"a decision on {person.name}", decided)
     (entry,) = await stage.console.rows(STATEMENTS["newest_conflict"], person.record)
     screen.say(f"\nConflict: Contact {person.name}, both sides changed {entry['field']}", "yellow")
     screen.say(f'    salesforce "{entry["salesforce"]}", postgres "{entry["postgres"]}"', "yellow")
     screen.say(f"    rule {entry['rule']}: {entry['winner']} wins; the other value is kept\n", "yellow")
 
 
-def look_further(stage: Stage, screen: Screen) -> None:
+async def look_further(stage: Stage, screen: Screen) -> None:
     """Where to go from here."""
+    waiting = [row for row in await stage.console.rows(STATEMENTS["parked"]) if row["key"] is not None]
+    example = f"{waiting[-1]['step']} {waiting[-1]['key']}" if waiting else "people KEY"
     command, psql = stage.isthmus, stage.database.psql
     change = "update crm.people set title = 'Astronaut' where last_name = 'Okafor'"
     screen.say("To look further, in another terminal:", "bold")
@@ -81,7 +80,7 @@ def look_further(stage: Stage, screen: Screen) -> None:
         ("  access token", stage.facts["access_token"]),
         ("metrics", stage.metrics_url),
         ("each step", f"{command} status"),
-        ("one record, why", f"{command} record explain people KEY"),
+        ("one record, why", f"{command} record explain {example}"),
         ("what is parked", f"{command} parked list"),
         ("conflicts", f"{command} conflict list"),
         ("configuration", str(stage.configuration)),

@@ -7,11 +7,12 @@ import secrets
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
+from typing import TypeAlias
 
 import orjson
 
@@ -32,6 +33,9 @@ _OWN_NAMES = frozenset(
         "client.secret", "daemon.log", "database.secret", "emulator.log", "isthmus.yaml", "org.json", "postgres", "token.secret",
     }
 )  # fmt: skip
+
+
+Tell: TypeAlias = Callable[[str, float], None]
 
 
 @dataclass(slots=True)
@@ -79,19 +83,22 @@ class Stage:
 
 
 @asynccontextmanager
-async def open_stage(database: str | None, keep: Path | None) -> AsyncIterator[Stage]:
+async def open_stage(database: str | None, keep: Path | None, tell: Tell) -> AsyncIterator[Stage]:
     """All parts but the daemon, which the caller starts; every one of them is stopped at the end.
 
-    Raises IsthmusError with what could not be started.
+    `tell` hears of each part that is up, with the seconds since the beginning. Raises IsthmusError with what could not be started.
     """
     meter, clock = MemoryMeter(), SystemClock()
+    begin = clock.monotonic()
     cast = assemble(clock.now())
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(_folder(keep))
         for name in ("emulator.log", "daemon.log"):
             (folder / name).unlink(missing_ok=True)
         log = folder / "emulator.log"
-        emulator = Command(log, "--json", "emulator", "--port", "0", "--seed", str(_seed(folder, cast)))
+        seed = _seed(folder, cast)
+        arguments = ("--json", "emulator", "--port", "0", "--seed", str(seed))
+        emulator = Command(log, *arguments, announces=True)
         stack.push_async_callback(emulator.stop)
         await emulator.start()  # it reads its seed while the database is made
         if database is None:
@@ -102,7 +109,15 @@ async def open_stage(database: str | None, keep: Path | None) -> AsyncIterator[S
         console = await stack.enter_async_context(Console(opened.dsn, meter))
         await console.execute(STATEMENTS["fill_companies"], json.dumps(cast.companies))
         await console.execute(STATEMENTS["fill_people"], json.dumps(cast.people))
+        tell(
+            f"PostgreSQL: {len(cast.companies)} companies, {len(cast.people)} people",
+            clock.monotonic() - begin,
+        )
         facts = await emulator.announcement()
+        tell(
+            f"the org: {len(cast.accounts)} companies, {len(cast.contacts)} people, some of them the same",
+            clock.monotonic() - begin,
+        )
         org = await stack.enter_async_context(open_org(facts))
         api_port, metrics_port = _free_ports(2)
         file = _configuration(folder, opened, facts, api_port, metrics_port)

@@ -127,7 +127,7 @@ async def test_a_value_cleared_in_salesforce_is_cleared_in_the_row(make_road: Ma
 
 async def test_a_change_and_its_return_before_anyone_looked_is_no_write(make_road: MakeRoad) -> None:
     road = await make_road(COMPANIES)
-    key, sf_id = await paired_company(road)
+    key, _ = await paired_company(road)
     await road.update("company", key, phone="2")
     await road.update("company", key, phone="1")
     heard = road.org.log.end

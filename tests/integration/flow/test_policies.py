@@ -114,7 +114,10 @@ async def test_manual_leaves_both_as_they_are_until_one_gives_in(make_road: Make
 @pytest.mark.parametrize(("theirs", "ours"), [(True, False), (False, True)])
 async def test_an_opt_out_is_never_lost(make_road: MakeRoad, first: str, theirs: bool, ours: bool) -> None:
     flag = field(
-        "HasOptedOutOfEmail", "opted_out", Kind.BOOLEAN, conflict=ConflictRule(Policy.TRUE_WINS, Side.POSTGRES)
+        "HasOptedOutOfEmail",
+        "opted_out",
+        Kind.BOOLEAN,
+        conflict=ConflictRule(Policy.TRUE_WINS, Side.POSTGRES),
     )
     notice = field("Phone", "phone", conflict=policy(Policy.SALESFORCE))
     road = await make_road(COMPANIES, with_fields(PEOPLE, flag, notice))
@@ -169,7 +172,9 @@ async def test_the_newest_record_wins_whole(make_road: MakeRoad, first: str) -> 
 
 
 async def test_an_older_change_of_salesforce_does_not_come_in_under_push_always(make_road: MakeRoad) -> None:
-    step = replace(with_field(COMPANIES, "Phone", conflict=policy(Policy.PUSH_ALWAYS)), updated_at="updated_at")
+    step = replace(
+        with_field(COMPANIES, "Phone", conflict=policy(Policy.PUSH_ALWAYS)), updated_at="updated_at"
+    )
     road = await make_road(step)
     key, sf_id = await paired_company(road)
     await road.app.execute("UPDATE app.company SET updated_at = clock_timestamp() + interval '1 hour'")

@@ -32,6 +32,7 @@ def judge(step: Step, org: Org, database: Database) -> list[Violation]:
         *(Violation("vanish", what) for what in _vanished(org, database)),
         *(Violation("regression", what) for what in _regressions(org, database)),
         *(Violation("winner", what) for what in _wrong_winners(step, org, database)),
+        *(Violation("winner", what) for what in _undecided(org, database)),
         *(Violation("links", what) for what in _double(org, database)),
     ]
 
@@ -109,6 +110,16 @@ def _wrong_winners(step: Step, org: Org, database: Database) -> Iterator[str]:
             -late > PRECISION and entry.winner is Side.SALESFORCE
         ):
             yield f"{sf_id}.{entry.field}: {entry.winner} won, Salesforce was {late:+.2f} s later"
+
+
+def _undecided(org: Org, database: Database) -> Iterator[str]:
+    """O4: while a conflict waits for a person, neither value is sent over the other."""
+    for sf_id, key, entry in database.ledger:
+        values = [written.value for written in org.history.life.get((sf_id, entry.field), [])]
+        if entry.winner is not None or not isinstance(entry.postgres, str) or entry.salesforce not in values:
+            continue
+        if entry.postgres in values[values.index(entry.salesforce) :]:
+            yield f"{key}.{entry.field}: {entry.postgres!r} was sent over the undecided {entry.salesforce!r}"
 
 
 def _true_time(history: History, record: str, name: str, value: Value) -> float | None:

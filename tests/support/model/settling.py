@@ -20,7 +20,7 @@ from tests.support.model.record import Author
 class Observation:
     """What was learned of one record, and which stored changes are settled by it.
 
-    `own` is the second of a write of ours and `window` what it may have replaced. `news` are stored events that this observation answers.
+    `looked` is false after a write that nobody read back. `own` is the second of a write of ours and `window` what it may have replaced. `news` are stored events that this observation answers.
     """
 
     sf_id: str
@@ -28,6 +28,7 @@ class Observation:
     values: Values
     gone: bool = False
     streamed: bool = False
+    looked: bool = True
     confirmed: Values = field(default_factory=dict)
     window: Window | None = None
     own: datetime | None = None
@@ -166,5 +167,5 @@ class Settling:
     def moved(self, link: Link, seen: Observation) -> Link:
         """The link's seconds after an observation."""
         own = seen.own or (seen.at if link.in_doubt else link.own)
-        later = link.seen is None or seen.at > link.seen
+        later = seen.looked and (link.seen is None or seen.at > link.seen)
         return replace(link, seen=seen.at if later else link.seen, own=own)

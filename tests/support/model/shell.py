@@ -20,7 +20,7 @@ from daemon.reconcile.fence import Worth, may_write_blind, worth
 from daemon.reconcile.fold import fold
 from daemon.reconcile.identify import Candidates, Match, choose
 from tests.support.model.database import Database, Window
-from tests.support.model.org import Event, Org, Record, second
+from tests.support.model.org import EPOCH, Event, Org, Record, second
 from tests.support.model.record import Author
 from tests.support.model.settling import Observation, Settling
 
@@ -69,7 +69,7 @@ class Shell:
             self.database.store(self.database.told(event))
         elif link is None:
             self._meet(event)
-        elif link.state is not LinkState.LINKED or event.kind is not ChangeKind.UPDATE:
+        elif link.state is not LinkState.LINKED or event.kind in (ChangeKind.DELETE, ChangeKind.UNDELETE):
             if link.seen is None or event.at >= link.seen:
                 self.database.store(self.database.told(event))
         else:
@@ -198,17 +198,18 @@ class Shell:
         yield "marked"
         if self.faults.refused:
             return
+        updated = self.org.find(external_id) is not None
         sf_id = self.org.create(values, Author.SYNC, self.now, external_id)
         if self.faults.silent:
             return
         stamp = second(self.now)
         yield "answered"
-        if self.database.links.get(sf_id) is None:
-            self.settle(
-                Observation(
-                    sf_id, stamp, values, own=stamp, confirmed=values, key=case.key, changes=case.ours
-                )
-            )
+        if self.database.links.get(sf_id) is not None:
+            return
+        # An upsert that found a record, say one that came out of the recycle bin, replaced what nobody had read.
+        window = Window(EPOCH, stamp, dict.fromkeys(values), values, stamp) if updated else None
+        made = Observation(sf_id, stamp, values, looked=False, confirmed=values, own=stamp, key=case.key)
+        self.settle(replace(made, changes=case.ours, window=window))
 
     def _linked(self, case: "Case", link: Link) -> Iterator[str]:
         blind = self.goes_blind(case, link)
@@ -295,7 +296,7 @@ class Shell:
         nobody can see any more that there was a quarrel.
         """
         self.database.mark_sent(case.ours, values)
-        self.database.links[link.sf_id] = replace(link, own=UNKNOWN_OUTCOME)
+        self.database.links[link.sf_id] = replace(self.database.links[link.sf_id], own=UNKNOWN_OUTCOME)
         self.database.ledger += [(link.sf_id, link.key, entry) for entry in plan.ledger]
         if read is not None and read.window is not None:
             self.database.open(link.sf_id, read.window)
@@ -324,7 +325,7 @@ class Shell:
             sent |= values_from_json(change.sent or {})
         if record is None or not sent:
             return None
-        start = link.seen or record.stamp
+        start = link.seen or EPOCH
         return Window(start, record.stamp, {name: link.base.get(name) for name in sent}, sent, start)
 
     def _send(self, link: Link, values: dict[str, Value], since: datetime | None, *, deletes: bool) -> str:
@@ -347,7 +348,7 @@ class Shell:
         deletes: bool,
     ) -> None:
         if answer != "done":
-            self.database.links[link.sf_id] = link
+            self.database.links[link.sf_id] = replace(self.database.links[link.sf_id], own=link.own)
             for change in case.ours:
                 if change.id in self.database.changes:
                     self.database.changes[change.id] = replace(change, state=ChangeState.PENDING, attempts=1)

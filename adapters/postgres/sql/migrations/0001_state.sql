@@ -52,6 +52,7 @@ CREATE INDEX change_due ON isthmus.change (due) WHERE due IS NOT NULL;
 CREATE INDEX change_row ON isthmus.change (key, step) WHERE side = 'postgres';
 CREATE INDEX change_record ON isthmus.change (sf_id) WHERE sf_id IS NOT NULL;
 CREATE INDEX change_waiting ON isthmus.change (waiting_for) WHERE waiting_for IS NOT NULL;
+CREATE INDEX change_sent ON isthmus.change (step) WHERE state = 'sent';
 CREATE INDEX change_parked ON isthmus.change (id) WHERE state = 'parked';
 ALTER TABLE isthmus.change SET (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000);
 
@@ -69,6 +70,7 @@ CREATE TABLE isthmus.link (
     seen timestamptz,
     own timestamptz,
     merged_into text,
+    windows jsonb NOT NULL DEFAULT '[]',
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT link_one_record UNIQUE (sf_id) DEFERRABLE,
@@ -77,6 +79,8 @@ CREATE TABLE isthmus.link (
 COMMENT ON COLUMN isthmus.link.base IS 'The values on which both sides last agreed';
 COMMENT ON COLUMN isthmus.link.seen IS 'The Salesforce second up to which the base is complete';
 COMMENT ON COLUMN isthmus.link.own IS 'The second of our last acknowledged write; the year 9999 while one is in doubt';
+
+COMMENT ON COLUMN isthmus.link.windows IS 'The seconds in which our writes may have replaced a value that nobody had seen';
 
 CREATE INDEX link_ended ON isthmus.link (updated_at) WHERE state = 'tombstone';
 

@@ -21,6 +21,10 @@ ORDER BY id
 SELECT DISTINCT sf_id FROM isthmus.change
 WHERE side = 'salesforce' AND sf_id = ANY ($1::text[])
 
+-- name: creates_in_doubt
+SELECT DISTINCT sent ->> $2 AS external_id FROM isthmus.change
+WHERE state = 'sent' AND step = $1 AND side = 'postgres' AND sent ->> $2 IS NOT NULL
+
 -- name: store_changes
 INSERT INTO isthmus.change (
     step, side, kind, source, at, sf_id, key, old_key, new_values, old_values, complete, external_id,

@@ -21,11 +21,15 @@ FROM unnest(
 ) WITH ORDINALITY AS l (
     step, sf_id, key, kind, at, field, rule, winner, base, salesforce, postgres, salesforce_at, postgres_at, position
 )
-WHERE l.winner IS NOT NULL OR NOT EXISTS (
+WHERE NOT EXISTS (
     SELECT FROM isthmus.conflict AS c
-    WHERE c.sf_id = l.sf_id AND c.field = l.field AND c.winner IS NULL AND c.resolved_at IS NULL
+    WHERE c.sf_id = l.sf_id AND c.field = l.field AND c.winner IS NOT DISTINCT FROM l.winner
         AND c.step = l.step AND c.key = l.key AND c.kind = l.kind
         AND c.base = l.base::jsonb AND c.salesforce = l.salesforce::jsonb AND c.postgres = l.postgres::jsonb
+        AND CASE
+            WHEN l.winner IS NULL THEN c.resolved_at IS NULL
+            ELSE c.salesforce_at = l.salesforce_at AND c.postgres_at = l.postgres_at
+        END
 )
 ORDER BY l.position
 

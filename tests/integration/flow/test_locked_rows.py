@@ -1,0 +1,55 @@
+"""A row that another session holds waits for itself alone."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from tests.integration.flow.conftest import MakeRoad
+from tests.integration.flow.scenes import paired_company, paired_person
+from tests.support.road import Road
+from tests.support.road_steps import COMPANIES, PEOPLE
+
+
+@asynccontextmanager
+async def held(road: Road, key: str) -> AsyncIterator[None]:
+    """A transaction of the application's that holds a company's row."""
+    async with road.app.transaction():
+        await road.app.execute("SELECT 1 FROM app.company WHERE id = $1 FOR UPDATE", int(key))
+        yield
+
+
+async def make_due(road: Road) -> None:
+    """What waits a second or two is due now."""
+    await road.app.execute("UPDATE isthmus.change SET due = NULL")
+
+
+async def test_an_event_for_a_locked_row_is_stored_and_the_others_are_settled(make_road: MakeRoad) -> None:
+    road = await make_road(COMPANIES, PEOPLE)
+    locked, locked_id = await paired_company(road)
+    free, free_id = await paired_person(road)
+    async with held(road, locked):
+        road.org.update("Account", locked_id, {"Phone": "2"})
+        road.org.update("Contact", free_id, {"LastName": "Vale"})
+        await road.listen()
+        assert (await road.row("person", free) or {})["last_name"] == "Vale"
+        assert (await road.row("company", locked) or {})["phone"] == "1"
+        (waiting,) = await road.changes()
+        assert (waiting["sf_id"], waiting["state"], waiting["code"]) == (locked_id, "pending", "55P03")
+        assert waiting["attempts"] == 0, "somebody else's lock counts as a failure of the record"
+    await make_due(road)
+    await road.settle()
+    assert (await road.row("company", locked) or {})["phone"] == "2"
+    await road.in_step()
+
+
+async def test_a_push_of_a_locked_row_reaches_salesforce_and_is_remembered(make_road: MakeRoad) -> None:
+    road = await make_road(COMPANIES)
+    key, sf_id = await paired_company(road)
+    await road.update("company", key, phone="3")
+    async with held(road, key):
+        await road.work()
+        assert road.record("Account", sf_id)["Phone"] == "3"
+        assert (await road.link("companies", key)).base["Phone"] == "3"
+    await make_due(road)
+    await road.settle()
+    await road.in_step()
+    await road.quiet()
