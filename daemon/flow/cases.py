@@ -49,7 +49,12 @@ class Case:
     @property
     def in_doubt(self) -> bool:
         """Whether a write of ours was sent whose outcome nobody knows."""
-        return any(change.state is ChangeState.SENT for change in self.ours)
+        return bool(self.doubted)
+
+    @property
+    def doubted(self) -> tuple[Change, ...]:
+        """The local changes that were sent and not answered. One that was refused is not among them: it was not done."""
+        return tuple(change for change in self.ours if change.state is ChangeState.SENT)
 
     @property
     def linked(self) -> bool:

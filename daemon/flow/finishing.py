@@ -74,7 +74,8 @@ def observed(parts: Parts, case: Case) -> Observation | None:
             kept=case.ours if result is not None else (),
             read=case.record.values,
             told=_told(case),
-            window=_doubtful(case),
+            resolved=confirmed(case),
+            doubt=_doubtful(case),
         )
     if case.deleted is not None:
         return replace(
@@ -105,6 +106,8 @@ def _written(parts: Parts, case: Case) -> Observation:
         replaces=case.deleted.id if case.deleted is not None else None,
         read=case.record.values if case.record is not None else {},
         told=_told(case),
+        resolved=confirmed(case),
+        doubt=_doubtful(case),
         window=_window(case, at),
     )
     if write.operation is Operation.DELETE:
@@ -139,7 +142,7 @@ def _window(case: Case, written: datetime) -> Window | None:
     between the two.
     """
     if case.link is None or not case.sent:
-        return _doubtful(case)
+        return None
     before = {name: case.link.base.get(name) for name in case.sent}
     if case.record is not None:
         before |= {name: value for name, value in held(case).items() if name in case.sent}
@@ -149,7 +152,7 @@ def _window(case: Case, written: datetime) -> Window | None:
 
 def _doubtful(case: Case) -> Window | None:
     """The same for a write whose answer never came: it was done at some time before the record was read."""
-    sent = {name for change in case.ours for name in change.sent or {}}
+    sent = {name for change in case.doubted for name in change.sent or {}}
     if case.link is None or case.record is None or not sent:
         return None
     start = case.link.seen or case.record.stamp

@@ -41,7 +41,8 @@ def _windows(link: Link, seen: Observation) -> tuple[Window, ...]:
     kept = link.windows
     if seen.source is Source.STREAM and not seen.complete:
         kept = tuple(window for window in kept if window.end >= seen.at)
-    return kept if seen.window is None else (*kept, seen.window)[-WINDOWS_MOST:]
+    opened = [window for window in (seen.doubt, seen.window) if window is not None]
+    return (*kept, *opened)[-WINDOWS_MOST:] if opened else kept
 
 
 def _behind(pair: Pair, base: Values) -> bool:

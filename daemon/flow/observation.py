@@ -24,7 +24,8 @@ class Observation:
     those that go on waiting for another reason. `replaces` is the id of the record that this one was made in place of,
     because that one is gone. `moves_seen` is false where the record was not looked at, only written. `read` are the values that the record held when it was
     read, before any write of ours; `told` are the seconds and values of
-    the events that this reading answers. `window` is what a write of ours may have replaced unseen.
+    the events that this reading answers. `resolved` are values of a write in doubt that
+    turned out to be done, `doubt` what that write may have replaced unseen, and `window` the same for a write just made.
     """
 
     step: Step
@@ -46,6 +47,8 @@ class Observation:
     moves_seen: bool = True
     read: Mapping[str, Raw] = field(default_factory=dict)
     told: tuple[tuple[datetime, Mapping[str, Raw]], ...] = ()
+    resolved: Values = field(default_factory=no_values)
+    doubt: Window | None = None
     window: Window | None = None
     external_id: str | None = None
     replaces: str | None = None

@@ -114,7 +114,7 @@ def confirmed(case: Case) -> Values:
     if case.record is None:
         return {}
     found = {}
-    for change in case.ours:
+    for change in case.doubted:
         for name, value in (change.sent or {}).items():
             field = case.step.by_name.get(name)
             if field is None or name not in case.record.values:

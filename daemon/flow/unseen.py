@@ -28,13 +28,15 @@ def unseen(seen: Observation, link: Link | None) -> tuple[LedgerEntry, ...]:
     if link is None:
         return ()
     found: dict[tuple[str, Value], LedgerEntry] = {}
+    base = {**link.base, **seen.resolved}
+    doubted = replace(link, windows=(*link.windows, seen.doubt)) if seen.doubt is not None else link
     for at, values in seen.told:
-        before = [window.before for window in link.windows_at(at)]
+        before = [window.before for window in doubted.windows_at(at)]
         for name, raw in values.items():
             field = seen.step.by_name.get(name)
             if field is None or name not in seen.read:
                 continue
-            entry = _replaced(field, raw, seen.read[name], link.base.get(name), before, at)
+            entry = _replaced(field, raw, seen.read[name], base.get(name), before, at)
             if entry is not None:
                 found[name, entry.salesforce] = entry
     return tuple(found.values())
