@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from daemon.domain.change import ChangeState, Source
 from daemon.domain.failure import Failure, FailureKind
@@ -22,6 +22,9 @@ from daemon.flow.sending import raw_values, taken
 from daemon.flow.settle import settle
 from daemon.ports.store import Deferral, JournalEntry, Unit
 from daemon.reconcile.remedy import backoff
+
+COMMIT = timedelta(seconds=1)
+"""How much later than its record's stamp an event may be: the one is set when a record is saved, the other at commit."""
 
 
 async def finish(parts: Parts, unit: Unit, step: Step, cases: Sequence[Case]) -> None:
@@ -146,8 +149,8 @@ def _window(case: Case, written: datetime) -> Window | None:
     before = {name: case.link.base.get(name) for name in case.sent}
     if case.record is not None:
         before |= {name: value for name, value in held(case).items() if name in case.sent}
-        return Window(case.record.stamp, max(written, case.record.stamp), before)
-    return Window(case.link.seen, case.link.seen, before) if case.link.seen is not None else None
+        return Window(case.record.stamp, max(written, case.record.stamp) + COMMIT, before)
+    return Window(case.link.seen, case.link.seen + COMMIT, before) if case.link.seen is not None else None
 
 
 def _doubtful(case: Case) -> Window | None:
@@ -156,7 +159,7 @@ def _doubtful(case: Case) -> Window | None:
     if case.link is None or case.record is None or not sent:
         return None
     start = case.link.seen or case.record.stamp
-    return Window(start, case.record.stamp, {name: case.link.base.get(name) for name in sent})
+    return Window(start, case.record.stamp + COMMIT, {name: case.link.base.get(name) for name in sent})
 
 
 def _finish_ours(parts: Parts, case: Case, settled: list[int], deferred: list[Deferral]) -> None:
