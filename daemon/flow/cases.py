@@ -110,7 +110,22 @@ async def gather(unit: Unit, step: Step, changes: Sequence[Change]) -> list[Case
             case.link = link
         if link is not None and case.sf_id is None and link.state is not LinkState.TOMBSTONE:
             case.sf_id = link.sf_id
+    await _with_doubts(unit, step, cases.values())
     return list(cases.values())
+
+
+async def _with_doubts(unit: Unit, step: Step, cases: Iterable[Case]) -> None:
+    """A write in doubt is resolved whenever its record is looked at, whether or not its own turn has come.
+
+    Decided without it, our own value would look like somebody else's, and quarrel with what was edited here since.
+    """
+    by_key = {case.key: case for case in cases if case.key is not None}
+    for key, changes in (await unit.local_changes(step.name, sorted(by_key))).items():
+        case = by_key[key]
+        claimed = {change.id for change in case.ours}
+        doubted = [c for c in changes if c.state is ChangeState.SENT and c.id not in claimed]
+        if doubted:
+            case.ours = tuple(sorted((*doubted, *case.ours), key=lambda change: change.id))
 
 
 async def _follow_keys(unit: Unit, step: Step, changes: Iterable[Change]) -> None:

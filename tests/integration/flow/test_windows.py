@@ -69,3 +69,24 @@ async def test_a_row_deleted_while_its_create_is_in_doubt_leaves_no_record(make_
     assert road.org.rows("Account") == [], "nobody wants this record any more"
     assert await road.rows("company") == []
     await road.quiet()
+
+
+async def test_a_write_in_doubt_is_resolved_before_its_turn_and_does_not_undo_a_later_edit(
+    make_road: MakeRoad,
+) -> None:
+    road = await make_road(COMPANIES)
+    key, sf_id = await paired_company(road)
+    await road.control.fault(action="drop_reply", path="/composite")
+    await road.update("company", key, phone="sent")
+    await road.worker.round()
+    assert road.record("Account", sf_id)["Phone"] == "sent"
+    await road.app.execute("UPDATE isthmus.change SET due = now() + interval '1 hour'")  # not its turn yet
+    road.org.update("Account", sf_id, {"Website": "acme.example"})
+    await road.update("company", key, phone="later")
+    await road.settle()
+    row = await road.row("company", key) or {}
+    assert (row["phone"], row["website"]) == ("later", "acme.example")
+    assert road.record("Account", sf_id)["Phone"] == "later"
+    assert await road.ledger() == []
+    await road.in_step()
+    await road.quiet()
