@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from adapters.postgres import capture, catalogue, migrate
 from adapters.postgres.faults import told
 from adapters.postgres.pool import Pool
+from adapters.postgres.queries import QUERIES
 from adapters.postgres.session import Purpose, Session
 from daemon.domain.failure import CallFailedError
 from daemon.domain.mapping import Step
@@ -47,7 +48,12 @@ class PostgresDatabase:
 
     async def capture_install(self, steps: Sequence[Step]) -> Sequence[str]:
         async with self._session("capture cannot be installed") as session, session.transaction():
-            return await _run(session, capture.plan(steps, await catalogue.installed_capture(session)))
+            installed = await catalogue.installed_capture(session)
+            mended = sorted({problem.step for problem in capture.check(steps, installed)})
+            statements = await _run(session, capture.plan(steps, installed))
+            if mended:
+                await session.execute(Purpose.ADMIN, QUERIES["note_reinstalled"], mended)
+            return statements
 
     async def capture_check(self, steps: Sequence[Step]) -> Sequence[CaptureProblem]:
         async with self._session("capture cannot be looked up") as session:

@@ -10,7 +10,7 @@ from asyncpg.pool import PoolConnectionProxy
 from asyncpg.transaction import Transaction
 
 from adapters.postgres.faults import FAULTS, failure_of
-from daemon.domain.failure import CallFailedError
+from daemon.domain.failure import DatabaseFailedError
 from daemon.ports.clock import Clock
 from daemon.ports.meter import Meter
 
@@ -92,10 +92,10 @@ class Session:
 
 @contextmanager
 def translated(meter: Meter) -> Iterator[None]:
-    """Turn the driver's errors into CallFailedError, and count them by class."""
+    """Turn the driver's errors into DatabaseFailedError, and count them by class."""
     try:
         yield
     except FAULTS as error:
         failure = failure_of(error)
         meter.count(_ERRORS, sqlstate_class=failure.code[:2])
-        raise CallFailedError(failure) from error
+        raise DatabaseFailedError(failure) from error

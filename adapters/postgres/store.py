@@ -10,7 +10,7 @@ from adapters.postgres.queries import QUERIES
 from adapters.postgres.session import Purpose, Session
 from adapters.postgres.tables import Tables
 from adapters.postgres.unit import PostgresUnit
-from daemon.domain.change import Change
+from daemon.domain.change import Change, Source
 from daemon.domain.mapping import Step
 from daemon.domain.value import Raw
 from daemon.ports.store import LeaseLostError, Position
@@ -50,6 +50,19 @@ class PostgresStore:
             if stored:
                 await changes.ring(session)
             return stored
+
+    async def sweep(self, step: str, *, asked: bool) -> int:
+        async with self._fenced() as session:
+            source = Source.OPERATOR if asked else Source.SWEEP
+            stored = await session.execute(Purpose.CAPTURE, QUERIES["sweep"], step, source.value)
+            await session.execute(Purpose.CAPTURE, QUERIES["forget_capture_faults"], step)
+            await changes.ring(session)
+            return stored
+
+    async def faulty_capture(self) -> frozenset[str]:
+        async with self._pool.session() as session:
+            found = await session.fetch(Purpose.CAPTURE, QUERIES["faulty_capture"])
+            return frozenset(record["step"] for record in found)
 
     async def linked_records(self, step: str, after: int, limit: int) -> list[tuple[int, str]]:
         async with self._pool.session() as session:

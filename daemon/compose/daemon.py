@@ -20,12 +20,19 @@ from adapters.http.tokens import Token
 from adapters.postgres.doorbell import PostgresDoorbell
 from adapters.postgres.housekeeping import Retention, keep_house, remember_instance
 from adapters.postgres.inspection import PostgresInspection
+from adapters.postgres.kept import KeptFacts
 from adapters.postgres.lease import PostgresLease
 from adapters.postgres.store import PostgresStore
 from adapters.prometheus.meter import PrometheusMeter
 from daemon import __version__
 from daemon.compose.sides import OpenSides, open_sides
-from daemon.compose.start import complete_capture, current_schema, refuse_shared_environment, take_lease
+from daemon.compose.start import (
+    complete_capture,
+    current_schema,
+    refuse_shared_environment,
+    same_org,
+    take_lease,
+)
 from daemon.compose.steps import resolved
 from daemon.domain.failure import CallFailedError, IsthmusError, TryLaterError
 from daemon.domain.mapping import Steps
@@ -53,6 +60,7 @@ log = structlog.get_logger(__name__)
 CAPTURE_EVERY = 60.0
 HOUSEKEEPING_EVERY = 6 * 3600.0
 LEAVING_SECONDS = 1.0
+UNLINKED_MOST = 100_000
 
 
 @dataclass(slots=True)
@@ -174,7 +182,9 @@ async def _assemble(
     lease = PostgresLease(sides.pool.connector, holder_name())
     await take_lease(lease, clock)
     meter.gauge("isthmus_leader", 1)
-    await remember_instance(sides.pool, (await sides.catalogue.organisation())["instance_url"])
+    organisation = await sides.catalogue.organisation()
+    await same_org(KeptFacts(sides.pool), organisation)
+    await remember_instance(sides.pool, organisation["instance_url"])
     parts = Parts(
         steps,
         PostgresStore(sides.pool, lease),
@@ -281,16 +291,27 @@ async def _watch_capture(daemon: Daemon) -> None:
     """Look every minute whether the triggers are there and enabled; say it once when they are not, and when they are."""
     complete = True
     while True:
-        await daemon.clock.sleep(CAPTURE_EVERY)
         try:
+            await _make_good(daemon)
+            await daemon.clock.sleep(CAPTURE_EVERY)
             problems = await daemon.sides.database.capture_check(daemon.steps.ordered)
-        except IsthmusError:
+        except (IsthmusError, CallFailedError):
+            await daemon.clock.sleep(LEAVING_SECONDS)
             continue  # the probe of the database tells it
         reason = "; ".join(f"{p.table}: {p.what}; {p.fix}" for p in problems) or "triggers as they should be"
         daemon.health.note(Component.CAPTURE, not problems, reason)
         if bool(problems) is complete:
             complete = not problems
             (log.info if complete else log.error)("capture_checked", complete=complete, problems=reason)
+
+
+async def _make_good(daemon: Daemon) -> None:
+    """Where capture missed something, compare every linked row of the step with what was agreed, and find new rows."""
+    for name in sorted(await daemon.parts.store.faulty_capture() & daemon.steps.by_name.keys()):
+        async with daemon.parts.writing:
+            rows = await daemon.parts.store.sweep(name, asked=False)
+            await daemon.parts.store.enqueue_unlinked(daemon.steps.by_name[name], UNLINKED_MOST)
+        log.warning("capture_faults_made_good", step=name, rows=rows)
 
 
 async def _keep_house(daemon: Daemon) -> None:

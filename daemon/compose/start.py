@@ -1,7 +1,9 @@
 """What must be true before the daemon serves: its own environment, our schema, capture, and the lease."""
 
 import importlib.metadata
+from collections.abc import Mapping
 
+from adapters.postgres.kept import KeptFacts
 from adapters.postgres.lease import PostgresLease
 from daemon.compose.sides import OpenSides
 from daemon.domain.failure import ConfigurationError, RefusedError
@@ -10,6 +12,8 @@ from daemon.ports.clock import Clock
 
 LEASE_PATIENCE = 4.0
 """Seconds to wait for a lease whose holder may just be leaving."""
+
+ORG_SETTING = "org_id"
 
 PACKAGES = ("daemon", "adapters")
 
@@ -58,6 +62,19 @@ async def complete_capture(sides: OpenSides, steps: Steps, *, install: bool) -> 
             "capture is not complete, so local changes would not be seen",
             "; ".join(f"{problem.table}: {problem.what}" for problem in problems),
             "run: isthmus capture install   (it prints the SQL first with: isthmus capture plan)",
+        )
+
+
+async def same_org(kept: KeptFacts, organisation: Mapping[str, str]) -> None:
+    """Remember the org at the first start. Raises RefusedError for another one: its records are not those that are linked."""
+    known, found = await kept.get(ORG_SETTING), organisation["id"]
+    if known is None:
+        await kept.put(ORG_SETTING, found)
+    elif known != found:
+        raise RefusedError(
+            f"the database is in step with org {known}, and this is org {found}",
+            "every link names a record of the former org; in this one they would all look deleted",
+            "correct salesforce.domain; or, for a new sandbox, start with an empty schema isthmus",
         )
 
 

@@ -127,3 +127,7 @@ class CallFailedError(Exception):
     def __init__(self, failure: Failure) -> None:
         super().__init__(f"{failure.code}: {failure.message}")
         self.failure = failure
+
+
+class DatabaseFailedError(CallFailedError):
+    """The same, of the database: `failure` carries the SQLSTATE."""

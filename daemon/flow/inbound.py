@@ -62,6 +62,27 @@ async def take_in(parts: Parts, batch: EventBatch, transport: str) -> frozenset[
     return frozenset(found.objects)
 
 
+async def set_down(parts: Parts, batch: EventBatch, transport: str) -> frozenset[str]:
+    """Store a whole batch undecided and move the position: one table that cannot be read must not stop all others.
+
+    The worker takes the changes up step by step, so what is broken holds back its own step alone.
+    """
+    events = [event for event in batch.events if event.object in parts.steps.by_object]
+    whole = Sorted(objects={event.object for event in events if event.kind is EventKind.GAP_OBJECT})
+    async with parts.writing, parts.store.begin() as unit:
+        single = [event for event in events if event.kind is not EventKind.GAP_OBJECT]
+        links = await unit.links_of_records(sorted({event.id for event in single}))
+        stored = [
+            _stored(_step(parts, event.object, links.get(event.id)), event, links.get(event.id))
+            for event in single
+        ]
+        await unit.store_changes([*stored, *_whole_objects(parts, whole, events)])
+        if batch.position is not None:
+            at = max((event.at for event in batch.events), default=None)
+            await unit.save_position(Position(batch.channel, transport, batch.position, at))
+    return frozenset(whole.objects)
+
+
 async def _sort(parts: Parts, unit: Unit, events: Sequence[Event]) -> Sorted:
     by_record: dict[str, list[Event]] = {}
     found = Sorted()

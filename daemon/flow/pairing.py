@@ -13,7 +13,7 @@ from daemon.domain.value import Raw
 from daemon.domain.view import Presence
 from daemon.flow.observation import Observation
 from daemon.ports.store import Row, RowResult, Unit
-from daemon.reconcile.identify import Candidates, Match, choose, normalised
+from daemon.reconcile.identify import Candidates, Match, choose, claimed_twice, normalised
 
 
 @dataclass(slots=True)
@@ -94,10 +94,14 @@ async def _pair_by_identifier(unit: Unit, step: Step, pairs: Sequence[Pair]) -> 
         for index, text in wanted.items():
             if hits.get(text):
                 candidates[index].append(Candidates(rule, tuple(hits[text]), taken))
+    given: set[str] = set()
     for index, pair in enumerate(pairs):
         match choose(candidates[index]):
+            case Match(key, _) if key in given:
+                pair.hold = claimed_twice(key)
             case Match(key, origin):
                 pair.key, pair.origin = key, origin
+                given.add(key)
             case Hold() as hold:
                 pair.hold = hold
             case None:

@@ -11,7 +11,7 @@ from daemon.flow.parts import Parts
 from daemon.flow.views import CONVERSION_FIELDS
 from daemon.ports.salesforce import Record
 from daemon.reconcile.fence import Worth, may_write_blind, worth
-from daemon.reconcile.identify import Candidates, Match, choose, normalised
+from daemon.reconcile.identify import Candidates, Match, choose, claimed_twice, normalised
 
 BLIND_MOST = 24
 """Up to this many cases are written conditionally without reading first: one call each dozen, and the least delay."""
@@ -88,11 +88,15 @@ async def _find_unknown(parts: Parts, step: Step, cases: Sequence[Case]) -> None
             if matches:
                 found[id(case)].append(Candidates(rule, tuple(record.id for record in matches)))
     taken = await _taken(parts, records)
+    given: set[str] = set()
     for case in cases:
         candidates = [Candidates(c.rule, c.found, taken & set(c.found)) for c in found[id(case)]]
         match choose(candidates):
+            case Match(sf_id, _) if sf_id in given:
+                case.hold = claimed_twice(sf_id)
             case Match(sf_id, origin):
                 case.sf_id, case.origin, case.record = sf_id, origin, records[sf_id]
+                given.add(sf_id)
             case None:
                 pass
             case hold:

@@ -191,6 +191,11 @@ def _account(
     """Turn one pair's plan and its result into what is stored."""
     failure = pair.result.failure if pair.result is not None else None
     hold = pair.hold or pair.plan.held.get(Side.POSTGRES)
+    if hold is None and not local and not pair.seen.kept:
+        other = pair.plan.held.get(
+            Side.SALESFORCE
+        )  # nothing is stored of the local side that could wait with it
+        hold = other if other is not None and other.outcome is Outcome.PARK else None
     if failure is not None:
         _keep_back(parts, pair, effects, failure=failure)
     elif hold is not None and hold.outcome is not Outcome.SKIP:

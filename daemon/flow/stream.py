@@ -15,7 +15,7 @@ from daemon.domain.change import Change, ChangeKind, Source
 from daemon.domain.failure import CallFailedError, FailureKind
 from daemon.domain.mapping import Retry
 from daemon.domain.side import Side
-from daemon.flow.inbound import take_in
+from daemon.flow.inbound import set_down, take_in
 from daemon.flow.parts import Parts
 from daemon.ports.salesforce import (
     FROM_NOW,
@@ -100,7 +100,11 @@ class Stream:
             try:
                 await take_in(self._parts, batch, transport)
             except CallFailedError as error:
-                if error.failure.kind is not FailureKind.TRANSIENT or attempt == REPEATS:
+                if error.failure.kind is not FailureKind.TRANSIENT:
+                    log.warning("events_set_down", code=error.failure.code, advice=error.failure.advice)
+                    await set_down(self._parts, batch, transport)
+                    return
+                if attempt == REPEATS:
                     raise
                 await self._parts.clock.sleep(backoff(QUICK, attempt, self._parts.jitter()).total_seconds())
             else:

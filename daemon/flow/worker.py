@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
-from daemon.domain.change import Change
-from daemon.domain.failure import CallFailedError
+from daemon.domain.change import Change, ChangeState
+from daemon.domain.failure import CallFailedError, DatabaseFailedError, FailureKind
 from daemon.domain.mapping import Step
 from daemon.domain.side import Side
 from daemon.flow.cases import Case, gather, united
@@ -62,7 +62,10 @@ class Worker:
         whole = [change for change in changes if change.side is Side.SALESFORCE and change.sf_id is None]
         if whole:
             await self._reload(step, whole)
-        single = [change for change in changes if change not in whole]
+        truncated = [change for change in changes if change.side is Side.POSTGRES and change.key is None]
+        if truncated:
+            await self._answer_truncate(step, truncated)
+        single = [change for change in changes if change not in whole and change not in truncated]
         if not single:
             return
         cases: list[Case] = []
@@ -73,12 +76,24 @@ class Worker:
             await self._plan(step, cases)
             await send(self._parts, step, cases)
         except CallFailedError as error:
-            await self._postpone(step, single, error)
+            await self._postpone(step, single, cases, error)
+            return
+        self._health(True, "answering")
+        try:
+            async with self._parts.writing, self._parts.store.begin() as unit:
+                await finish(self._parts, unit, step, cases)
+        except DatabaseFailedError as error:
+            if error.failure.kind is FailureKind.TRANSIENT:
+                raise
+            await self._postpone(step, single, cases, error)
             return
         self._failures = 0
-        self._health(True, "answering")
+
+    async def _answer_truncate(self, step: Step, changes: Sequence[Change]) -> None:
+        """An operator answered: every linked row is looked at, and what is gone from the table is deleted across."""
+        await self._parts.store.sweep(step.name, asked=True)
         async with self._parts.writing, self._parts.store.begin() as unit:
-            await finish(self._parts, unit, step, cases)
+            await unit.settle([change.id for change in changes])
 
     async def _load(self, step: Step, changes: Sequence[Change]) -> list[Case]:
         async with self._parts.writing, self._parts.store.begin() as unit:
@@ -92,19 +107,34 @@ class Worker:
             await plan_cases(self._parts, unit, step, cases)
             await take_precautions(self._parts, unit, step, cases)
 
-    async def _postpone(self, step: Step, changes: Sequence[Change], error: CallFailedError) -> None:
+    async def _postpone(
+        self, step: Step, changes: Sequence[Change], cases: Sequence[Case], error: CallFailedError
+    ) -> None:
         """A call that all of them needed failed: nothing was sent, and no record is to blame.
 
         So no attempt is counted and nothing is parked: they wait, longer each time that this happens in a row.
         """
         self._failures += 1
         failure = error.failure
-        self._health(False, failure.code)
-        log.warning("salesforce_call_failed", step=step.name, code=failure.code, changes=len(changes))
+        if not isinstance(error, DatabaseFailedError):
+            self._health(False, failure.code)
+        log.warning(
+            "step_held_back", step=step.name, code=failure.code, advice=failure.advice, changes=len(changes)
+        )
+        sent = {change.id for case in cases if case.sent for change in case.ours}
         due = self._parts.database_now() + backoff(step.retry, self._failures, self._parts.jitter())
         reason = f"{failure.reason.value}: {failure.message}"
         deferrals = [
-            Deferral(c.id, c.state, due, c.attempts, failure.code, reason, failure.advice, c.waiting_for)
+            Deferral(
+                c.id,
+                ChangeState.SENT if c.id in sent else c.state,
+                due,
+                c.attempts,
+                failure.code,
+                reason,
+                failure.advice,
+                c.waiting_for,
+            )
             for c in changes
         ]
         async with self._parts.writing, self._parts.store.begin() as unit:

@@ -27,6 +27,9 @@ def _walked(item: Any, names: frozenset[str]) -> Any:
     if not isinstance(item, Mapping):
         return item
     hidden = names | _VALUES if item.get("field") in names else names
+    message = item.get("message")
+    if isinstance(message, str) and any(name in message for name in names):
+        hidden |= {"message"}  # what Salesforce said of a sensitive field may quote it
     return {
         name: MASK
         if name in hidden and not isinstance(value, Mapping) and value is not None

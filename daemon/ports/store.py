@@ -240,6 +240,18 @@ class Store(Protocol):
         """Store a CREATE for up to `limit` rows that have no link and no stored change; how many they were."""
         ...
 
+    async def sweep(self, step: str, *, asked: bool) -> int:
+        """Store an update of every linked row of a step, so that each is compared with what was agreed.
+
+        How many they were. `asked`: an operator wants it, and what is missing may be deleted across. Also forgets the
+        faults of the step's capture, which this answers.
+        """
+        ...
+
+    async def faulty_capture(self) -> frozenset[str]:
+        """The steps whose capture missed something: an error inside a trigger, or a trigger that was put back."""
+        ...
+
     async def linked_records(self, step: str, after: int, limit: int) -> list[tuple[int, str]]:
         """Linked pairs of a step in the order of their ids, from the one after `after` on: link id and Salesforce id."""
         ...

@@ -48,6 +48,18 @@ def choose(candidates: Sequence[Candidates]) -> Match | Hold | None:
     return None
 
 
+def claimed_twice(counterpart: str) -> Hold:
+    """Another record of the same batch matches this counterpart too: the first one has it."""
+    return Hold(
+        Outcome.PARK,
+        "already_linked",
+        f"Another record matches {counterpart} as well, and came first.",
+        "Give one of the two another identifier, then retry; or link the pair by hand: isthmus link create.",
+        Reason.DUPLICATE,
+        candidates=(counterpart,),
+    )
+
+
 def normalised(text: str, rules: Sequence[Normalise]) -> str:
     """An identifier's text in the spelling that is compared."""
     for rule in rules:

@@ -93,7 +93,7 @@ def read(path: Path) -> Block:
             raise SourceError([Problem(Origin(name), "", f"is larger than {MAX_BYTES} bytes", "split it")])
         text = path.read_text("utf-8")
     except FileNotFoundError:
-        fix = "name it with -c FILE, or write one with `isthmus init`"
+        fix = "name it with -c FILE; deploy/config/isthmus.example.yaml is one to begin with"
         raise SourceError([Problem(Origin(name), "", "there is no such file", fix)]) from None
     except UnicodeDecodeError:
         raise SourceError([Problem(Origin(name), "", "is not UTF-8 text", "save it as UTF-8")]) from None

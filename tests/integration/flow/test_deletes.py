@@ -131,7 +131,7 @@ async def test_truncate_deletes_nothing_by_itself(make_road: MakeRoad) -> None:
     await road.app.execute("TRUNCATE app.company")
     await road.settle()
     assert len(road.org.rows("Account")) == 1
-    assert [(c["state"], c["code"]) for c in await road.changes()] == [("held", "truncate")]
+    assert [(c["state"], c["code"]) for c in await road.changes()] == [("parked", "truncate")]
 
 
 async def test_an_undeleted_record_gets_its_old_key_back(make_road: MakeRoad) -> None:

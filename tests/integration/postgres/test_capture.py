@@ -67,7 +67,7 @@ async def test_a_delete_holds_the_row(world: World) -> None:
     assert json.loads(change["old"])["email"] == "a"
 
 
-async def test_a_truncate_is_one_held_change_without_a_key(world: World) -> None:
+async def test_a_truncate_is_one_parked_change_without_a_key(world: World) -> None:
     await world.app.execute("INSERT INTO crm.people (id) SELECT generate_series(1, 50)")
     await world.clear_changes()
     await world.app.execute("TRUNCATE crm.people")
@@ -75,7 +75,7 @@ async def test_a_truncate_is_one_held_change_without_a_key(world: World) -> None
     assert (change["kind"], change["key"], change["state"], change["code"]) == (
         "delete",
         None,
-        "held",
+        "parked",
         "truncate",
     )
     assert await world.store.pending(10) == []

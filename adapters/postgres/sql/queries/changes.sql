@@ -92,3 +92,20 @@ WHERE (state = 'parked' OR (state = 'held' AND id = ANY ($1::bigint[])))
     AND (cardinality($1::bigint[]) = 0 OR id = ANY ($1::bigint[]))
     AND ($2::text IS NULL OR step = $2)
     AND ($3::text IS NULL OR code = $3)
+
+-- name: sweep
+INSERT INTO isthmus.change (step, side, kind, source, at, key)
+SELECT step, 'postgres', 'update', $2, clock_timestamp(), pg_key
+FROM isthmus.link WHERE step = $1 AND state = 'linked'
+
+-- name: faulty_capture
+SELECT DISTINCT step FROM isthmus.capture_fault
+
+-- name: forget_capture_faults
+DELETE FROM isthmus.capture_fault WHERE step = $1
+
+-- name: note_reinstalled
+INSERT INTO isthmus.capture_fault (step, operation, sqlstate, message)
+SELECT s.step, 'install', '00000', 'Capture was put in place while the step had links: what changed before is compared.'
+FROM unnest($1::text[]) AS s (step)
+WHERE EXISTS (SELECT FROM isthmus.link AS l WHERE l.step = s.step)

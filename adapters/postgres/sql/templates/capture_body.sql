@@ -60,9 +60,11 @@ BEGIN
             GET DIAGNOSTICS stored = ROW_COUNT;
         ELSE
             -- TRUNCATE: every row at once. Nothing is deleted across before a person has said so.
-            INSERT INTO isthmus.change (step, side, kind, source, at, transaction, state, code, reason)
+            INSERT INTO isthmus.change (step, side, kind, source, at, transaction, state, code, reason, advice)
             VALUES
-                ({{step}}, 'postgres', 'delete', 'trigger', clock_timestamp(), pg_current_xact_id(), 'held', 'truncate', 'truncate');
+                ({{step}}, 'postgres', 'delete', 'trigger', clock_timestamp(), pg_current_xact_id(), 'parked', 'truncate',
+                'deleted: The table was truncated; its records in Salesforce were kept.',
+                'To delete them there as well: isthmus parked retry --code truncate. To bring the rows back: restore them, then retry.');
         END IF;
         IF stored > 0 AND pg_try_advisory_xact_lock(5283946613) AND pg_notification_queue_usage() < 0.5
             AND current_setting('max_prepared_transactions') = '0'
