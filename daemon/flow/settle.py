@@ -263,6 +263,10 @@ def _account_link(parts: Parts, pair: Pair, effects: Effects, *, failed: bool) -
         plan = Plan()
     elif plan.salesforce is not None and plan.salesforce.operation is not Operation.UPDATE:
         plan = replace(plan, link=KEEP_LINK)  # not before Salesforce has done it
+    if failed and link is None and seen.confirmed and pair.key is not None:
+        plan = Plan(
+            link=LinkChange(LinkAction.CREATE, origin=LinkOrigin.CREATED)
+        )  # the record was made all the same
     match plan.link.action:
         case LinkAction.KEEP:
             if link is not None and (after := paired(link, pair, plan)) != link:

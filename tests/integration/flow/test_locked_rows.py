@@ -53,3 +53,23 @@ async def test_a_push_of_a_locked_row_reaches_salesforce_and_is_remembered(make_
     await road.settle()
     await road.in_step()
     await road.quiet()
+
+
+async def test_a_record_made_while_its_row_is_held_is_linked_with_what_was_agreed(
+    make_road: MakeRoad,
+) -> None:
+    road = await make_road(COMPANIES)
+    key = await road.insert("company", name="Acme", phone="1", ext_id="K-1")
+    async with held(road, key):
+        await road.work()
+        assert (await road.link("companies", key)).base["Phone"] == "1"
+        await road.app.execute("UPDATE app.company SET phone = '2' WHERE id = $1", int(key))
+    await make_due(road)
+    await road.settle()
+    assert (await road.row("company", key) or {})["phone"] == "2", (
+        "our own value quarrelled with a later edit"
+    )
+    (record,) = road.org.rows("Account")
+    assert record["Phone"] == "2"
+    assert await road.ledger() == []
+    await road.in_step()
