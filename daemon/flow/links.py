@@ -50,6 +50,8 @@ def _behind(pair: Pair, base: Values) -> bool:
 
     The base is then complete as of no second, so the record is read before anything else is decided about it.
     """
+    if pair.result is not None and pair.result.failure is not None and not pair.plan.verdicts:
+        return True  # nothing could be decided: the row was held by another session
     fields = pair.seen.step.by_name
     return any(
         verdict.salesforce != base.get(verdict.field)
