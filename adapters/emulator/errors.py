@@ -15,6 +15,7 @@ _STATUS_OF_CODE: Mapping[str, int] = {
     "INVALID_SESSION_ID": 401,
     "REQUEST_LIMIT_EXCEEDED": 403,
     "INSUFFICIENT_ACCESS": 403,
+    "INSUFFICIENT_ACCESS_OR_READONLY": 403,
     "API_DISABLED_FOR_ORG": 403,
 }
 
@@ -22,14 +23,22 @@ _STATUS_OF_CODE: Mapping[str, int] = {
 class RecordRefused(Exception):  # noqa: N818
     """One record cannot be saved, read or deleted.
 
-    `code` is Salesforce's own status code, `fields` the API names of the fields that are to blame.
+    `code` is Salesforce's own status code, `fields` the API names of the fields that are to blame, `details` what some codes add to the
+    error of a whole request (a duplicate rule's matches).
     """
 
-    def __init__(self, code: str, message: str, fields: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        fields: Sequence[str] = (),
+        details: Mapping[str, object] | None = None,
+    ) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
         self.fields = tuple(fields)
+        self.details = dict(details or {})
 
     def as_result_error(self) -> dict[str, object]:
         """The form inside the result list of a Collections call."""
@@ -43,25 +52,43 @@ class RecordRefused(Exception):  # noqa: N818
 class RequestRefused(Exception):  # noqa: N818
     """A whole request fails, with an HTTP status of 400 or above."""
 
-    def __init__(self, status: int, code: str, message: str, fields: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        fields: Sequence[str] = (),
+        details: Mapping[str, object] | None = None,
+    ) -> None:
         super().__init__(f"{code}: {message}")
         self.status = status
         self.code = code
         self.message = message
         self.fields = tuple(fields)
+        self.details = dict(details or {})
 
     @classmethod
     def because(cls, refusal: RecordRefused) -> RequestRefused:
         """The same refusal, when the record was the only subject of the request."""
         status = _STATUS_OF_CODE.get(refusal.code, 400)
-        return cls(status, refusal.code, refusal.message, refusal.fields)
+        return cls(status, refusal.code, refusal.message, refusal.fields, refusal.details)
 
     def as_body(self) -> list[dict[str, object]]:
         """The array form of a failed request."""
         error: dict[str, object] = {"message": self.message, "errorCode": self.code}
         if self.fields:
             error["fields"] = list(self.fields)
-        return [error]
+        return [error | self.details]
+
+
+def unwritable(field: str) -> RecordRefused:
+    """The refusal of a field that this caller, or no API, may write."""
+    return RecordRefused(
+        "INVALID_FIELD_FOR_INSERT_UPDATE",
+        f"Unable to create/update fields: {field}. Please check the security settings of this field and verify that it is "
+        "read/write for your profile or permission set.",
+        (field,),
+    )
 
 
 def no_such_column(column: str, entity: str) -> str:

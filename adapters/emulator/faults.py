@@ -27,7 +27,7 @@ class Action(StrEnum):
 
 @dataclass(slots=True)
 class Fault:
-    """One fault. `times` None lasts until it is removed; `rate` is the part of the records that REFUSE_RECORDS refuses."""
+    """One fault. `times` None lasts until it is removed; `rate` is the part of the fitting requests (or records) that it hits."""
 
     action: Action
     method: str | None = None
@@ -52,6 +52,9 @@ class Fault:
         unknown = set(given) - known
         if unknown:
             raise ValueError(f"unknown fields: {', '.join(sorted(unknown))}")
+        rate = given.get("rate", 1.0)
+        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate <= 1:
+            raise ValueError("rate must be a number from 0 to 1")
         values = {("kind" if name == "api" else name): value for name, value in given.items()}
         values["action"] = Action(str(given.get("action", Action.ANSWER)))
         if "path" in given:
@@ -82,10 +85,27 @@ class Faults:
         """Remove all faults."""
         self._faults.clear()
 
+    def shown(self) -> list[dict[str, object]]:
+        """The faults that are set, with how often each was used."""
+        return [
+            {
+                "action": fault.action.value,
+                "method": fault.method,
+                "path": fault.path.pattern if fault.path is not None else None,
+                "api": fault.kind,
+                "times": fault.times,
+                "rate": fault.rate,
+                "matched": fault.matched,
+            }
+            for fault in self._faults
+        ]
+
     def take(self, method: str, path: str, kind: str) -> Fault | None:
         """The fault for a request, counted as used; None when none fits."""
         for fault in self._faults:
-            if fault.action is not Action.REFUSE_RECORDS and fault.fits(method, path, kind):
+            if fault.action is Action.REFUSE_RECORDS or not fault.fits(method, path, kind):
+                continue
+            if fault.rate >= 1 or self._rng.random() < fault.rate:
                 self._count(fault)
                 return fault
         return None

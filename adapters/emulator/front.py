@@ -111,7 +111,17 @@ class Front:
             reply = self._plain(request, target, body)
         except RequestRefused as refusal:
             reply = Reply(refusal.status, refusal.as_body())
+        await self._linger()
         return self._response(request, reply, target)
+
+    async def _linger(self) -> None:
+        """Hold the locks of what this request has just written for as long as its transactions last."""
+        lingering = self._org.take_lingering()
+        if lingering:
+            try:
+                await asyncio.sleep(self._org.switches.transaction_seconds)
+            finally:
+                self._org.release(lingering)
 
     def _plain(self, request: web.Request, target: _Target, body: bytes) -> Reply:
         match target.segments:

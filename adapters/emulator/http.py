@@ -50,6 +50,13 @@ class Call:
                 400, "JSON_PARSER_ERROR", f"Unexpected input at [line:1, column:1]: {error}"
             ) from None
 
+    def require_type(self, wanted: str) -> None:
+        """Refuses a body of another content type with 415. Raises RequestRefused."""
+        given = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if given != wanted:
+            message = f"The content type {given or 'of the body is missing: it'} must be {wanted}"
+            raise RequestRefused(415, "UNSUPPORTED_MEDIA_TYPE", message)
+
     def json_object(self) -> dict[str, object]:
         """The body as a JSON object. Raises RequestRefused."""
         value = self.json()
@@ -65,7 +72,10 @@ class Call:
         """Who is behind the call. `marked` is false where the org does not read `Sforce-Call-Options`."""
         options = self.headers.get("Sforce-Call-Options", "") if marked else ""
         assign = self.headers.get("Sforce-Auto-Assign", "true").strip().lower() != "false"
-        return Caller(self.user_id, api, self.version, _client(options), assign)
+        allow_duplicates = "allowsave=true" in self.headers.get(
+            "Sforce-Duplicate-Rule-Header", ""
+        ).lower().replace(" ", "")
+        return Caller(self.user_id, api, self.version, _client(options), assign, allow_duplicates)
 
 
 @dataclass(frozen=True, slots=True)

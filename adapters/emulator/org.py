@@ -12,9 +12,12 @@ from adapters.emulator.events.composer import Composer
 from adapters.emulator.events.log import EventLog
 from adapters.emulator.events.selection import Selection
 from adapters.emulator.schema.catalog import Catalog
+from adapters.emulator.schema.person import BUSINESS_TYPE, PERSON_TYPE, with_person_accounts
+from adapters.emulator.schema.sobject import SObject
 from adapters.emulator.soql import execute, parse
 from adapters.emulator.store.caller import Caller
 from adapters.emulator.store.merging import Conversion, convert_lead, merge
+from adapters.emulator.store.person_accounts import record_types
 from adapters.emulator.store.records import Records
 from adapters.emulator.store.transaction import Transaction
 from adapters.emulator.store.values import Row, Value
@@ -47,6 +50,9 @@ class Org:
         """User id of the API user whose credentials the emulator announces."""
         self.admin_user = ""
         """User id of the person who works in the user interface."""
+        self.redirect_uris: tuple[str, ...] = ()
+        """Callback addresses of the connected app; none means any address of this machine."""
+        self._lingering: list[Transaction] = []
 
     @contextmanager
     def transaction(self, caller: Caller | None = None) -> Iterator[Transaction]:
@@ -56,14 +62,66 @@ class Org:
             yield transaction
         except BaseException:
             transaction.roll_back()
+            self.release([transaction])
             raise
+        if transaction.lingers:
+            self._lingering.append(transaction)
         changes = transaction.changes()
         if changes:
             self.composer.announce(changes, transaction.caller)
 
+    def take_lingering(self) -> list[Transaction]:
+        """The transactions that have done their work and still hold their locks; whoever takes them must release them."""
+        taken, self._lingering = self._lingering, []
+        return taken
+
+    def release(self, transactions: Sequence[Transaction]) -> None:
+        """End transactions that held locks."""
+        for transaction in transactions:
+            self.records.locks.release(transaction)
+
+    def set_switches(self, values: Mapping[str, object]) -> None:
+        """Set switches by name, all or none, with what they mean for the schema. Raises ValueError and TypeError."""
+        had_person_accounts = self.switches.person_accounts
+        self.switches.set_all(values)
+        if self.switches.person_accounts and not had_person_accounts:
+            self._bring_person_accounts()
+        if "primary_in_role_events" in values:
+            role = self.records.sobject("OpportunityContactRole")
+            told = self.switches.primary_in_role_events
+            self.change_schema(role.with_field_in_events("IsPrimary", told=told))
+
+    def change_schema(self, *objects: SObject) -> None:
+        """Add object types, or replace them with changed forms of themselves."""
+        for sobject in objects:
+            self.catalog.put(sobject)
+            self.records.table(sobject)
+        if self.switches.person_accounts and any(sobject.name == "Contact" for sobject in objects):
+            account = self.records.sobject("Account")
+            self.catalog.put(with_person_accounts(account, self.records.sobject("Contact"))[0])
+        self.schema_changed_at = self.clock.seconds()
+
+    def _bring_person_accounts(self) -> None:
+        """Person accounts from now on; every account that is there is a business."""
+        account, contact = with_person_accounts(
+            self.records.sobject("Account"), self.records.sobject("Contact")
+        )
+        self.change_schema(account, contact)
+        with self.transaction(self.interface_caller()) as transaction:
+            for name, label in ((PERSON_TYPE, "Person Account"), (BUSINESS_TYPE, "Business Account")):
+                values: Row = {"Name": label, "DeveloperName": name, "SobjectType": "Account",
+                               "IsPersonType": name == PERSON_TYPE}  # fmt: skip
+                transaction.insert(self.records.sobject("RecordType"), values)
+        business = record_types(self.records)[BUSINESS_TYPE]
+        no_person: Row = {"IsPersonAccount": False}
+        for sobject, own in ((account, no_person | {"RecordTypeId": business}), (contact, no_person)):
+            table = self.records.table(sobject)
+            for row in list(table.live.values()):
+                table.put({**row, **own})
+
     def interface_caller(self) -> Caller:
         """The caller behind changes made by a person in the user interface."""
-        return Caller(self.admin_user, "soap", "67.0", INTERFACE_CLIENT)
+        return Caller(self.admin_user, "soap", "67.0", INTERFACE_CLIENT, interface=True)
 
     def create(self, sobject: str, values: Mapping[str, object]) -> str:
         """Make a record; gives its 18-character id. Raises RecordRefused."""
@@ -84,6 +142,15 @@ class Org:
         """Bring a record back from the Recycle Bin. Raises RecordRefused."""
         with self.transaction() as transaction:
             transaction.undelete(record_id)
+
+    def purge(self, record_id: str) -> bool:
+        """Empty one deleted record out of the Recycle Bin; tells whether it was there."""
+        sobject = self.catalog.of_id(record_id)
+        if sobject is None or record_id not in self.records.table(sobject).bin:
+            return False
+        with self.transaction() as transaction:
+            transaction.purge(record_id)
+        return True
 
     def convert_lead(
         self,
@@ -134,6 +201,7 @@ class Org:
             given: Row = {k: v for k, v in row.items() if k in _SYSTEM_FIELDS and isinstance(v, str)}
             if given:
                 table.put({**table.live[record_id], **given})
+            self.release([transaction])
             loaded.append(record_id)
         return loaded
 

@@ -1,12 +1,11 @@
 """An org from a seed file: custom fields and objects, records, channels, and settings.
 
-The file is YAML (or JSON, which is YAML) with these keys, all optional: `objects`, `fields`, `records`, `generate`, `selection`, `channels`,
-`permissions`, `switches`. Records may name themselves with `_ref` and be named by others as `@name`.
+The file is YAML (or JSON, which is YAML); `_KEYS` names its keys, all optional. Records may name themselves with `_ref` and be named by others as `@name`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,15 +13,23 @@ import orjson
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from adapters.emulator.administration import add_automation, add_duplicates, add_validation, set_permission
 from adapters.emulator.errors import RecordRefused
 from adapters.emulator.org import Org
 from adapters.emulator.people import generated
 from adapters.emulator.schema import build
 from adapters.emulator.schema.field import Field, FieldType, PicklistValue
 from adapters.emulator.schema.sobject import SObject
-from adapters.emulator.store.permissions import EVERYONE
 
-_KEYS = ("objects", "fields", "records", "generate", "selection", "channels", "permissions", "switches")
+_RULE_KEYS: Mapping[str, Callable[[Org, Mapping[str, object]], None]] = {
+    "permissions": set_permission,
+    "validation_rules": add_validation,
+    "duplicate_rules": add_duplicates,
+    "automation": add_automation,
+}
+_KEYS = (
+    "objects", "fields", "records", "generate", "selection", "channels", "switches", "redirect_uris", *_RULE_KEYS,
+)  # fmt: skip
 
 
 class SeedRefused(Exception):  # noqa: N818
@@ -65,6 +72,7 @@ def plant(org: Org, seed: Mapping[str, object]) -> None:
         if not isinstance(count, int):
             raise SeedRefused(f"generate.{name}: must be a number")
         org.load(name, generated(org, name, count))
+    _add_rules(org, seed)
 
 
 def add_fields(org: Org, name: str, specs: Mapping[str, object]) -> None:
@@ -73,10 +81,7 @@ def add_fields(org: Org, name: str, specs: Mapping[str, object]) -> None:
     if sobject is None:
         raise SeedRefused(f"fields.{name}: there is no such object")
     made = [_field(field, _as_mapping(spec, f"fields.{name}.{field}")) for field, spec in specs.items()]
-    changed = sobject.with_fields(*made)
-    org.catalog.put(changed)
-    org.records.table(changed)
-    org.schema_changes()
+    org.change_schema(sobject.with_fields(*made))
 
 
 def _add_object(org: Org, name: str, spec: Mapping[str, object]) -> None:
@@ -185,41 +190,31 @@ def _set_up(org: Org, seed: Mapping[str, object]) -> None:
         )
     for name, value in _mapping(seed, "switches").items():
         try:
-            org.switches.set(name, value)
-        except (KeyError, TypeError) as error:
+            org.set_switches({name: value})
+        except (ValueError, TypeError) as error:
             raise SeedRefused(f"switches.{name}: {error}") from None
-    rules = seed.get("permissions") or []
-    for rule in rules if isinstance(rules, list) else []:
-        set_permission(org, _as_mapping(rule, "permissions"))
+    org.redirect_uris = tuple(str(item) for item in _list(seed, "redirect_uris"))
 
 
-def set_permission(org: Org, rule: Mapping[str, object]) -> None:
-    """Apply one entry of `permissions`: `object`, and either `field` with `readable`/`editable` or `readable`/`view_all`.
-
-    `user` is a user name or id; without it the rule is for everybody. Raises SeedRefused.
-    """
-    sobject = org.catalog.get(str(rule.get("object") or ""))
-    if sobject is None:
-        raise SeedRefused(f"permissions: there is no object {rule.get('object')}")
-    user = str(rule.get("user") or EVERYONE)
-    user = org.sole_user(user) or user
-    readable = rule.get("readable") is not False
-    if "field" in rule:
-        field = sobject.field(str(rule["field"]))
-        if field is None:
-            raise SeedRefused(f"permissions: {sobject.name} has no field {rule['field']}")
-        editable = rule.get("editable") is not False
-        org.records.permissions.set_field(
-            user, sobject.name, field.name, readable=readable, editable=editable
-        )
-    else:
-        view_all = rule.get("view_all") is not False
-        org.records.permissions.set_object(user, sobject.name, readable=readable, view_all=view_all)
-    org.schema_changes()
+def _add_rules(org: Org, seed: Mapping[str, object]) -> None:
+    """Permissions and rules, which must not stand in the way of the records that were there before them."""
+    for key, add in _RULE_KEYS.items():
+        for number, rule in enumerate(_list(seed, key), start=1):
+            try:
+                add(org, _as_mapping(rule, f"{key}[{number}]"))
+            except ValueError as error:
+                raise SeedRefused(f"{key}[{number}]: {error}") from None
 
 
 def _mapping(seed: Mapping[str, object], key: str) -> Mapping[str, object]:
     return _as_mapping(seed.get(key) or {}, key)
+
+
+def _list(seed: Mapping[str, object], key: str) -> list[object]:
+    value = seed.get(key) or []
+    if not isinstance(value, list):
+        raise SeedRefused(f"{key}: must be a list")
+    return value
 
 
 def _as_mapping(value: object, place: str) -> Mapping[str, object]:

@@ -9,11 +9,15 @@ from pathlib import Path
 from aiohttp import web
 
 from adapters.emulator.cometd.endpoint import Streaming
+from adapters.emulator.control.acts import Acts
 from adapters.emulator.control.api import Control
+from adapters.emulator.control.setup import Setup
+from adapters.emulator.control.traffic import Traffic
 from adapters.emulator.faults import Faults
 from adapters.emulator.front import Front
 from adapters.emulator.journal import Journal
 from adapters.emulator.oauth.application import make_application
+from adapters.emulator.oauth.authorization import Authorizations
 from adapters.emulator.oauth.endpoints import OAuth
 from adapters.emulator.oauth.sessions import Sessions
 from adapters.emulator.options import Announcement, EmulatorOptions
@@ -61,9 +65,16 @@ class Emulator:
             Front(
                 self.org,
                 RestApi(self.org, faults),
-                OAuth(self.org, sessions, application, url),
+                OAuth(self.org, sessions, application, Authorizations(self.org, application, self._rng), url),
                 self._streaming,
-                Control(self.org, journal, faults, sessions, self._streaming, application, control_token),
+                Control(
+                    [
+                        Acts(self.org, self._streaming).commands(),
+                        Setup(self.org).commands(),
+                        Traffic(self.org, journal, faults, sessions, self._streaming, application).commands(),
+                    ],
+                    control_token,
+                ),
                 journal,
                 faults,
             )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+
+_CHOICES = {"interface_origin": ("client", "empty", "absent")}
 
 
 @dataclass(slots=True)
@@ -19,6 +22,8 @@ class Switches:
     """Updates of long text arrive as a diff object."""
     client_in_collections: bool = False
     """`Sforce-Call-Options: client=` reaches changeOrigin from Collections, Composite and Graph."""
+    conditions_in_composite: bool = True
+    """A part of a Composite heeds the conditional headers (`If-Unmodified-Since` and the like) in its own `httpHeaders`."""
     split_transaction_time: bool = False
     """The later events of one transaction carry a commitTimestamp one second after the first."""
     overflow_limit: int = 100_000
@@ -30,7 +35,7 @@ class Switches:
     refresh_rotation: bool = True
     """Each refresh gives a new refresh token; using an old one revokes the whole grant."""
     auto_assign: bool = False
-    """Creates and updates of Leads run the assignment rule unless `Sforce-Auto-Assign: FALSE` is sent."""
+    """Creates and updates of Leads and Cases run the assignment rule unless `Sforce-Auto-Assign: FALSE` is sent."""
     daily_api_limit: int = 1_000_000
     """Allowance of API calls; beyond it every call is refused with REQUEST_LIMIT_EXCEEDED."""
     daily_event_limit: int = 0
@@ -45,22 +50,69 @@ class Switches:
     """Polls of a Bulk job that show it unfinished."""
     event_enrichment_unmerges: bool = True
     """On a channel with enriched fields a merged event arrives as copies that share one replay id."""
+    first_interval: int = 0
+    """Milliseconds of `interval` in the advice of the first connect."""
+    changed_fields_in_events: bool = True
+    """Headers carry `changedFields`; Salesforce's own pages disagree about CometD."""
+    event_milliseconds: bool = True
+    """Datetimes in events end in `.000Z`; older orgs were seen to write `Z` alone."""
+    cleared_compound_is_null: bool = False
+    """An address or name whose components are all cleared at once arrives as null, not as an object of nulls."""
+    interface_origin: str = "client"
+    """`changeOrigin` of changes in the user interface: `client` (SfdcInternalAPI), `empty`, or `absent`."""
+    reparent_events: bool = False
+    """Children that a merge moves to the winner send an UPDATE of their own."""
+    cleared_lookup_events: bool = False
+    """Lookups that a parent's deletion clears send an UPDATE."""
+    conversion_event_modified_date: bool = True
+    """The UPDATE of a lead that is converted carries LastModifiedDate."""
+    event_for_made_and_deleted: bool = False
+    """A record made and deleted in one transaction sends a DELETE; otherwise nothing tells of it."""
+    primary_in_role_events: bool = False
+    """Events of OpportunityContactRole carry IsPrimary."""
+    refuse_unselected_channels: bool = False
+    """The channel of an object that is not selected refuses a subscription, instead of staying silent."""
+    locator_seconds: int = 900
+    """How long a query locator outlives its last use."""
+    upsert_200_from: int = 46
+    """The API version from which an upsert that updates answers 200 with a body; 204 below."""
+    person_accounts: bool = False
+    """The org has person accounts. As in Salesforce, they cannot be turned off again."""
+    transaction_seconds: float = 0.0
+    """How long a writing request holds its locks before it answers; others that want them get UNABLE_TO_LOCK_ROW."""
     session_seconds: int = 40
     """How long a CometD session outlives its last answer without a new connect."""
     token_seconds: int = 7200
     """How long an access token outlives its last use."""
 
     def set(self, name: str, value: object) -> None:
-        """Set one switch. Raises KeyError for an unknown name and TypeError for a value of the wrong type."""
+        """Set one switch. Raises ValueError for a name or value that does not exist, TypeError for one of the wrong type."""
         known = {item.name for item in fields(self)}
         if name not in known:
-            raise KeyError(name)
+            raise ValueError(f"there is no switch {name}; there are: {', '.join(sorted(known))}")
         current = getattr(self, name)
         if isinstance(current, float) and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         if type(current) is not type(value):
             raise TypeError(f"{name} takes a {type(current).__name__}")
+        choices = _CHOICES.get(name)
+        if choices is not None and value not in choices:
+            raise ValueError(f"{name} is one of {', '.join(choices)}")
+        if name == "person_accounts" and current and not value:
+            raise ValueError("person accounts cannot be turned off again")
         setattr(self, name, value)
+
+    def set_all(self, values: Mapping[str, object]) -> None:
+        """Set several switches, all or none. Raises ValueError and TypeError like `set`."""
+        tried = replace(self)
+        for name, value in values.items():
+            tried.set(name, value)
+        self.take_over(tried)
+
+    def take_over(self, other: Switches) -> None:
+        """Stand as another set of switches does."""
+        for item in fields(self):
+            setattr(self, item.name, getattr(other, item.name))
 
     def as_dict(self) -> dict[str, object]:
         """All switches by name."""

@@ -100,6 +100,7 @@ class IngestJobs:
             raise RequestRefused(
                 400, "INVALIDJOBSTATE", "Found multiple contents for job: only one upload is allowed"
             )
+        call.require_type("text/csv")
         job.content = call.body
         return Reply(201)
 

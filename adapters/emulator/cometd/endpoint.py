@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from adapters.emulator.clock import liveness
 from adapters.emulator.cometd import replies
+from adapters.emulator.cometd.allocation import Deliveries
 from adapters.emulator.cometd.clients import Client, Clients, Subscription
 from adapters.emulator.cometd.replies import Answer, Message
 from adapters.emulator.events.delivery import messages
@@ -53,7 +54,7 @@ class Streaming:
         self.hold_seconds = hold_seconds
         self.muted = False
         self.closing = False
-        self._delivered = 0
+        self._deliveries = Deliveries()
 
     async def handle(self, batch: list[Message], credentials: Credentials) -> Exchange:
         """Answer the messages of one HTTP request, in their order."""
@@ -115,6 +116,9 @@ class Streaming:
             )
             return
         client.turn += 1
+        if not client.connected and self._is_used_up():
+            exchange.answers.append(replies.refused(message, replies.TOO_MANY_EVENTS, replies.STOP_ADVICE))
+            return
         if not client.connected or _wants_no_hold(message) or not alone:
             client.connected = True
             exchange.answers += self._pending(client)
@@ -150,11 +154,15 @@ class Streaming:
             return replies.AUTHENTICATION_INVALID, replies.STOP_ADVICE
         if self.clients.find(client.client_id) is None:
             return replies.UNKNOWN_CLIENT, replies.HANDSHAKE_ADVICE
-        limit = self._org.switches.daily_event_limit
-        if limit and self._delivered >= limit:
+        if self._is_used_up():
             client.subscriptions.clear()
             return replies.TOO_MANY_EVENTS, replies.STOP_ADVICE
         return None
+
+    def _is_used_up(self) -> bool:
+        """Whether the org has used its deliveries of the last 24 hours."""
+        limit = self._org.switches.daily_event_limit
+        return bool(limit) and self._deliveries.within_window(self._org.clock.now()) >= limit
 
     def _pending(self, client: Client) -> list[Answer]:
         """The events that come next on the client's channels, in the order of the log."""
@@ -172,7 +180,7 @@ class Streaming:
                     found += [(start + offset, message) for message in made]
         if len(client.subscriptions) > 1:
             found.sort(key=lambda item: item[0])
-        self._delivered += len(found)
+        self._deliveries.add(len(found), self._org.clock.now())
         return [message for _, message in found]
 
     def _subscribe(self, message: Message, exchange: Exchange) -> None:

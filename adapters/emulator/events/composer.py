@@ -85,15 +85,23 @@ class Composer:
             "entityName": made.sobject.name,
             "recordIds": list(made.record_ids),
             "changeType": made.change_type,
-            "changeOrigin": commit.caller.origin,
+            **self._origin(commit.caller),
             "transactionKey": commit.key,
             "sequenceNumber": number,
             "commitTimestamp": (commit.seconds + int(later)) * 1000,
             "commitNumber": commit.number,
             "commitUser": commit.caller.user_id,
-            "changedFields": list(made.changed_fields),
         }
+        if self._switches.changed_fields_in_events:
+            header["changedFields"] = list(made.changed_fields)
         return ChangeEvent(0, self._clock.now(), made.sobject, header, made.body, schema_id(made.sobject))
+
+    def _origin(self, caller: Caller) -> dict[str, object]:
+        """The `changeOrigin` of a header. What it is for changes in the user interface is a switch."""
+        form = self._switches.interface_origin if caller.interface else "client"
+        if form == "absent":
+            return {}
+        return {"changeOrigin": caller.origin if form == "client" else ""}
 
     def _cut(
         self, numbered: list[tuple[int, RecordChange]]

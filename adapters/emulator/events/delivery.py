@@ -60,8 +60,9 @@ def _without(event: ChangeEvent, hidden: frozenset[str]) -> tuple[dict[str, obje
                 del body[item.compound or ""]
         elif item.component is None:
             body.pop(item.name, None)
-    changed = event.header["changedFields"]
-    assert isinstance(changed, list)
+    changed = event.header.get("changedFields")
+    if not isinstance(changed, list):
+        return event.header, body
     return event.header | {"changedFields": [path for path in changed if path not in paths]}, body
 
 
@@ -91,4 +92,4 @@ def _fill(records: Records, sobject: SObject, record_id: str, body: Body, fields
         item = sobject.field(name)
         value = row.get(item.name) if item is not None else None
         if item is not None and value is not None and path_of(item).split(".")[0] not in body:
-            put_value(body, item, event_value(item, value))
+            put_value(body, item, event_value(item, value, records.switches))

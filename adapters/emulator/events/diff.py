@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import re
 
+_HUNK = re.compile(r"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@$")
 _SHORTEST = 1000
 
 
@@ -22,5 +24,14 @@ def diff_of(old: str, new: str) -> dict[str, str] | None:
     touched = sum(1 for line in hunks[2:] if line.startswith("+"))
     if touched * 4 > len(after):
         return None
-    text = "\n".join([f"--- {hunks[0][4:]}", f"+++ {digest}", *hunks[2:]]) if hunks else ""
-    return {"diff": text} if text and len(text) < len(new) else None
+    if not hunks:
+        return None
+    lines = (_HUNK.sub(_counted, line) for line in hunks[2:])
+    text = "\n".join([f"--- {hunks[0][4:]}", f"+++ {digest}", *lines])
+    return {"diff": text} if len(text) < len(new) else None
+
+
+def _counted(hunk: re.Match[str]) -> str:
+    """The head of a hunk with both its counts, also where they are one."""
+    old, old_count, new, new_count = hunk.groups()
+    return f"@@ -{old},{old_count or 1} +{new},{new_count or 1} @@"

@@ -78,6 +78,13 @@ class EventLog:
         cut = max(len(self._events) - keep, 0)
         self._drop(cut)
 
+    def rewind(self, end: int) -> None:
+        """Lose the events from a position on, as a restored backup does; their ids are never given again."""
+        keep = max(end - self._first, 0)
+        del self._events[keep:]
+        del self._ids[keep:]
+        self.wake()
+
     def reset(self) -> None:
         """Lose the stream and all its ids, as when an org is moved: every stored replay id is invalid afterwards."""
         self._drop(len(self._events))

@@ -60,8 +60,12 @@ def draft(change: RecordChange, switches: Switches) -> Draft | None:
     changed: tuple[str, ...] = ()
     body: Body = {}
     match change.kind:
+        case ChangeKind.CREATE if change.after is None:
+            if not switches.event_for_made_and_deleted:
+                return None
+            return Draft(sobject, (change.record_id,), ChangeKind.DELETE.value, (), {})
         case ChangeKind.CREATE | ChangeKind.UNDELETE:
-            body = _whole_body(sobject, change.after or {}, keep_false=switches.false_in_create_events)
+            body = _whole_body(sobject, change.after or {}, switches)
         case ChangeKind.UPDATE:
             body, changed = _changed_body(sobject, change.before or {}, change.after or {}, switches)
             if len(changed) <= 1 and not switches.event_on_no_change:
@@ -73,9 +77,12 @@ def draft(change: RecordChange, switches: Switches) -> Draft | None:
     return Draft(sobject, (change.record_id,), change.kind.value, changed, body)
 
 
-def event_value(item: Field, value: Value) -> Value:
+def event_value(item: Field, value: Value, switches: Switches) -> Value:
     """A stored value as events write it."""
-    return event_datetime(value) if item.type is FieldType.DATETIME and isinstance(value, str) else value
+    if item.type is not FieldType.DATETIME or not isinstance(value, str):
+        return value
+    text = event_datetime(value)
+    return text if switches.event_milliseconds else text.replace(".000Z", "Z")
 
 
 def path_of(item: Field) -> str:
@@ -101,13 +108,16 @@ def schema_id(sobject: SObject) -> str:
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
-def _whole_body(sobject: SObject, row: Row, *, keep_false: bool) -> Body:
+def _whole_body(sobject: SObject, row: Row, switches: Switches) -> Body:
     body: Body = {}
+    is_person = bool(row.get("IsPersonAccount"))
     for item in sobject.event_fields:
         value = row.get(item.name)
-        if value is None or (value is False and not keep_false):
+        if value is None or (value is False and not switches.false_in_create_events):
             continue
-        put_value(body, item, event_value(item, value))
+        if is_person and item.name == "Name":
+            continue  # its parts follow, as an object of that name
+        put_value(body, item, event_value(item, value, switches))
     return body
 
 
@@ -116,16 +126,46 @@ def _changed_body(
 ) -> tuple[Body, tuple[str, ...]]:
     body: Body = {}
     changed = []
-    for item in sobject.event_fields:
+    for item in _tellable(sobject, before, after, switches):
         old, new = before.get(item.name), after.get(item.name)
         if old == new and item.name != "LastModifiedDate":
             continue
-        shown: object = event_value(item, new)
+        shown: object = event_value(item, new, switches)
         if switches.large_text_diffs and isinstance(old, str) and isinstance(new, str):
             shown = diff_of(old, new) or shown
         put_value(body, item, shown)
         changed.append(path_of(item))
+    if switches.cleared_compound_is_null:
+        changed = _collapse_cleared(sobject, after, body, changed)
     return body, tuple(changed)
+
+
+def _tellable(sobject: SObject, before: Row, after: Row, switches: Switches) -> tuple[Field, ...]:
+    """The fields whose changes an UPDATE tells of.
+
+    Of a person account the parts of its name stand for the name, and what belongs to its contact is told by the contact's own event.
+    """
+    fields = sobject.event_fields
+    if sobject.name == "Account" and after.get("IsPersonAccount"):
+        return tuple(
+            item for item in fields if item.name != "Name" and (not item.of_person or item.compound == "Name")
+        )
+    if sobject.name == "Account" and before.get("IsPersonAccount"):
+        return tuple(item for item in fields if not item.of_person)
+    converted = after.get("IsConverted") and not before.get("IsConverted")
+    if converted and not switches.conversion_event_modified_date:
+        return tuple(item for item in fields if item.name != "LastModifiedDate")
+    return fields
+
+
+def _collapse_cleared(sobject: SObject, after: Row, body: Body, changed: list[str]) -> list[str]:
+    """Names and addresses without any component left become null, and are named as a whole."""
+    for compound in [name for name, value in body.items() if isinstance(value, dict) and "diff" not in value]:
+        parts = [item for item in sobject.event_fields if item.compound == compound and item.component]
+        if parts and all(after.get(item.name) is None for item in parts):
+            body[compound] = None
+            changed = [path for path in changed if not path.startswith(f"{compound}.")] + [compound]
+    return changed
 
 
 def _size(body: Body) -> int:

@@ -44,6 +44,17 @@ class Selection:
         enriched = {k: v for k, v in members.items() if v}
         self._channels[full] = Channel(full, lambda sobject: sobject.name in members, enriched=enriched)
 
+    def snapshot(self) -> Selection:
+        """A copy that later changes leave alone."""
+        copy = Selection(self._catalog)
+        copy.take_over(self)
+        return copy
+
+    def take_over(self, other: Selection) -> None:
+        """Select what another selection does."""
+        self._default = None if other._default is None else set(other._default)
+        self._channels = dict(other._channels)
+
     def on_default_channel(self, sobject: SObject) -> bool:
         """Whether the object is on `/data/ChangeEvents`."""
         return sobject.change_events and (self._default is None or sobject.name in self._default)

@@ -14,6 +14,7 @@ from adapters.emulator.errors import RequestRefused
 from adapters.emulator.http import Reply
 from adapters.emulator.oauth.application import Application
 from adapters.emulator.oauth.assertion import AssertionRefused, username_of
+from adapters.emulator.oauth.authorization import Authorizations, CodeRefused
 from adapters.emulator.oauth.sessions import Session, Sessions
 from adapters.emulator.org import Org
 
@@ -37,14 +38,23 @@ class OAuth:
     for each client.
     """
 
-    def __init__(self, org: Org, sessions: Sessions, application: Application, url: str) -> None:
+    def __init__(
+        self,
+        org: Org,
+        sessions: Sessions,
+        application: Application,
+        authorizations: Authorizations,
+        url: str,
+    ) -> None:
         self._org = org
+        self._authorizations = authorizations
         self._sessions = sessions
         self._application = application
         self._url = url
         self._flows: dict[str, Callable[[_Login], Reply]] = {
             _JWT_GRANT: self._jwt_bearer,
             "client_credentials": self._client_credentials,
+            "authorization_code": self._authorization_code,
             "refresh_token": self._refresh,
             "password": self._password,
         }
@@ -56,6 +66,8 @@ class OAuth:
         form = dict(query) | dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
         if action == "userinfo":
             return self.userinfo(headers)
+        if action == "authorize":
+            return self._authorizations.page(form)
         if method != "POST":
             return _refused("invalid_request", "must use HTTP POST")
         match action:
@@ -137,6 +149,25 @@ class OAuth:
     def _client_credentials(self, login: _Login) -> Reply:
         refusal = self._check_client(login.form)
         return refusal or self._granted(login, self._open(self._application.run_as))
+
+    def _authorization_code(self, login: _Login) -> Reply:
+        """The secret may be left out by an app that proves itself with PKCE."""
+        proves = "code_verifier" in login.form and "client_secret" not in login.form
+        refusal = self._check_client(login.form, secret_needed=not proves)
+        if refusal is not None:
+            return refusal
+        try:
+            approval = self._authorizations.redeem(login.form)
+        except CodeRefused as refused:
+            return _refused(refused.error, refused.description)
+        if proves and approval.challenge is None:
+            return _refused("invalid_client", "invalid client credentials")
+        client_id = self._application.client_id
+        if not approval.lasting:
+            return self._granted(login, self._open(approval.user_id))
+        grant = self._sessions.grant(approval.user_id, client_id)
+        session = self._sessions.issue(approval.user_id, client_id, grant)
+        return self._granted(login, session, refresh_token=grant.current)
 
     def _refresh(self, login: _Login) -> Reply:
         refusal = self._check_client(login.form, secret_needed="client_secret" in login.form)

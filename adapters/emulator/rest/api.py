@@ -64,6 +64,8 @@ class RestApi:
             raise RequestRefused.because(refusal) from None
 
     def _admit(self, call: Call) -> None:
+        if call.body and call.method in {"POST", "PATCH"}:
+            call.require_type("application/json")
         if not supported(call.version):
             raise RequestRefused(404, "NOT_FOUND", "The requested resource does not exist")
         if self.used_calls > self._org.switches.daily_api_limit:

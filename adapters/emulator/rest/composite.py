@@ -151,9 +151,11 @@ class Composite:
                 400, "INVALID_INPUT", f"The url of a subrequest must begin with /services/data/: {url.path}"
             )
         given = part.get("httpHeaders")
-        headers: CIMultiDict[str] = CIMultiDict(call.headers)
+        headers = _without_conditions(call.headers)
         if isinstance(given, Mapping):
             headers.update({str(name): str(value) for name, value in given.items()})
+        if not self._org.switches.conditions_in_composite:
+            headers = _without_conditions(headers)
         body = part.get("body")
         return Call(
             method=str(part.get("method") or "GET").upper(),
@@ -166,6 +168,11 @@ class Composite:
             shared=shared,
             nested=True,
         )
+
+
+def _without_conditions(headers: Mapping[str, str]) -> CIMultiDict[str]:
+    """The headers of a call that its parts share: what makes a request conditional speaks of that request alone."""
+    return CIMultiDict((name, value) for name, value in headers.items() if not name.lower().startswith("if-"))
 
 
 def _parts(body: Mapping[str, object]) -> list[_Part]:

@@ -12,7 +12,6 @@ from adapters.emulator.soql import Result, execute, parse
 _LARGEST_BATCH = 2000
 _SMALLEST_BATCH = 200
 _MOST_LOCATORS = 500
-_IDLE_SECONDS = 900.0
 
 
 @dataclass(slots=True)
@@ -59,7 +58,7 @@ class Queries:
             cursor is None
             or cursor.user_id != call.user_id
             or not start.isdigit()
-            or now - cursor.used_at > _IDLE_SECONDS
+            or now - cursor.used_at > self._org.switches.locator_seconds
         ):
             raise RequestRefused(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
         cursor.used_at = now

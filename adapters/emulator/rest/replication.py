@@ -7,10 +7,11 @@ from adapters.emulator.errors import RequestRefused
 from adapters.emulator.http import Call, Reply, Route
 from adapters.emulator.org import Org
 from adapters.emulator.schema.sobject import SObject
+from adapters.emulator.store.deletions import KEPT_SECONDS
 
 _DAY = 86_400
 _UPDATED_DAYS = 30
-_DELETED_DAYS = 15
+_DELETED_DAYS = KEPT_SECONDS // _DAY
 _MOST_IDS = 600_000
 
 
@@ -48,8 +49,8 @@ class Replication:
         covered = self._covered(end)
         found = [
             {"id": item.record_id, "deletedDate": rest_datetime(item.at)}
-            for item in self._org.records.deletions.get(sobject.name, ())
-            if start <= item.at < covered and self._org.records.find(item.record_id) is None
+            for item in self._org.records.deletions.between(sobject.name, start, covered)
+            if self._org.records.find(item.record_id) is None
         ]
         earliest = rest_datetime(self._org.clock.seconds() - _DELETED_DAYS * _DAY)
         answer = {

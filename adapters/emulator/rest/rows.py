@@ -18,8 +18,6 @@ from adapters.emulator.store.intake import external_field, matches
 from adapters.emulator.store.transaction import Transaction, key_value
 from adapters.emulator.store.values import Row
 
-_UPSERT_ANSWERS_200_FROM = 46.0
-
 
 class Rows:
     """`/sobjects/{object}` and what lies below it."""
@@ -100,7 +98,7 @@ class Rows:
                 given,
                 update_only=call.query.get("updateOnly") == "true",
             )
-        if not created and float(call.version) < _UPSERT_ANSWERS_200_FROM:
+        if not created and float(call.version) < self._org.switches.upsert_200_from:
             return Reply(204)
         return Reply(
             201 if created else 200, {"id": record_id, "success": True, "errors": [], "created": created}

@@ -56,7 +56,8 @@ class Schemas:
         """The resources of a version."""
         base = f"/services/data/{call.path_version}"
         names = ("sobjects", "query", "queryAll", "limits", "composite", "jobs", "tooling")
-        return Reply(200, {name: f"{base}/{name}" for name in names})
+        identity = f"http://{call.headers.get('Host', 'localhost')}/id/{self._org.org_id}/{call.user_id}"
+        return Reply(200, {name: f"{base}/{name}" for name in names} | {"identity": identity})
 
     def limits(self, _call: Call) -> Reply:
         """The org's allowances and what is left of them."""
@@ -104,9 +105,10 @@ class Schemas:
         editable = frozenset(
             f.name for f in sobject.fields if permissions.field_editable(call.user_id, sobject, f.name)
         )
-        return Reply(
-            200, full(self._org.catalog, sobject, call.path_version, readable, editable), self._modified()
-        )
+        types = self._org.records.table(self._org.records.sobject("RecordType")).live.values()
+        own_types = [row for row in types if row["SobjectType"] == sobject.name]
+        described = full(self._org.catalog, sobject, call.path_version, readable, editable, own_types)
+        return Reply(200, described, self._modified())
 
     def event_schema(self, call: Call) -> Reply:
         """A change event's schema, in outline: its id and its field names."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from adapters.emulator.schema.engagement import CAMPAIGN, CAMPAIGN_MEMBER, CAMPAIGN_MEMBER_STATUS, TASK
+from adapters.emulator.schema.engagement import CAMPAIGN, CAMPAIGN_MEMBER, CAMPAIGN_MEMBER_STATUS, EVENT, TASK
 from adapters.emulator.schema.field import Field
+from adapters.emulator.schema.service import CASE, EMAIL_MESSAGE, EMAIL_MESSAGE_RELATION
 from adapters.emulator.schema.sobject import SObject
 from adapters.emulator.schema.standard import (
     ACCOUNT,
@@ -15,6 +16,7 @@ from adapters.emulator.schema.standard import (
     OPPORTUNITY,
     OPPORTUNITY_CONTACT_ROLE,
     ORGANIZATION,
+    RECORD_TYPE,
     USER,
 )
 
@@ -29,7 +31,12 @@ STANDARD_OBJECTS = (
     OPPORTUNITY_CONTACT_ROLE,
     CAMPAIGN_MEMBER_STATUS,
     CAMPAIGN_MEMBER,
+    CASE,
     TASK,
+    EVENT,
+    EMAIL_MESSAGE,
+    EMAIL_MESSAGE_RELATION,
+    RECORD_TYPE,
 )
 
 
@@ -83,6 +90,17 @@ class Catalog:
             )
             self._children[parent.name] = known
         return known
+
+    def snapshot(self) -> tuple[SObject, ...]:
+        """The schema now; object types never change in place."""
+        return self.all()
+
+    def restore(self, objects: tuple[SObject, ...]) -> None:
+        """Go back to an earlier schema."""
+        self._objects.clear()
+        self._by_prefix.clear()
+        for sobject in objects:
+            self.put(sobject)
 
     def new_custom_prefix(self) -> str:
         """A key prefix no object has yet; custom objects count up from `a00`."""

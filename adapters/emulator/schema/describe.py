@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from adapters.emulator.schema.catalog import Catalog, ChildLink
 from adapters.emulator.schema.field import DECIMAL_TYPES, TEXT_TYPES, Field, FieldType
 from adapters.emulator.schema.sobject import SObject
 
+_MASTER_TYPE = "012000000000000AAA"
+"""Id of the record type that every object has."""
 _SOAP_TYPES = {
     FieldType.ID: "tns:ID",
     FieldType.REFERENCE: "tns:ID",
@@ -55,27 +59,46 @@ def summary(sobject: SObject, version: str) -> dict[str, object]:
 
 
 def full(
-    catalog: Catalog, sobject: SObject, version: str, readable: frozenset[str], editable: frozenset[str]
+    catalog: Catalog,
+    sobject: SObject,
+    version: str,
+    readable: frozenset[str],
+    editable: frozenset[str],
+    record_types: Sequence[Mapping[str, object]] = (),
 ) -> dict[str, object]:
-    """The describe of one object, holding only the fields that the asking user may read."""
+    """The describe of one object, holding only the fields that the asking user may read.
+
+    `record_types` are the rows of RecordType that belong to the object; every object has the master type besides.
+    """
     return summary(sobject, version) | {
         "fields": [
             _field(item, editable=item.name in editable) for item in sobject.fields if item.name in readable
         ],
         "childRelationships": [_child(link) for link in catalog.children(sobject)],
         "recordTypeInfos": [
-            {
-                "active": True,
-                "available": True,
-                "defaultRecordTypeMapping": True,
-                "developerName": "Master",
-                "master": True,
-                "name": "Master",
-                "recordTypeId": "012000000000000AAA",
-                "urls": {"layout": f"/services/data/{version}/sobjects/{sobject.name}/describe/layouts/"},
-            }
+            *(
+                _record_type(sobject, version, str(row["Id"]), str(row["Name"]), str(row["DeveloperName"]))
+                for row in record_types
+            ),
+            _record_type(sobject, version, _MASTER_TYPE, "Master", "Master"),
         ],
         "supportedScopes": [{"label": "All", "name": "everything"}],
+    }
+
+
+def _record_type(
+    sobject: SObject, version: str, type_id: str, name: str, developer_name: str
+) -> dict[str, object]:
+    layout = f"/services/data/{version}/sobjects/{sobject.name}/describe/layouts/{type_id}"
+    return {
+        "active": True,
+        "available": True,
+        "defaultRecordTypeMapping": type_id == _MASTER_TYPE,
+        "developerName": developer_name,
+        "master": type_id == _MASTER_TYPE,
+        "name": name,
+        "recordTypeId": type_id,
+        "urls": {"layout": layout},
     }
 
 

@@ -1,4 +1,4 @@
-"""The standard objects for campaigns and activities: Campaign, its members and statuses, and Task."""
+"""The standard objects for campaigns and activities: Campaign, its members and statuses, Task and Event."""
 
 from __future__ import annotations
 
@@ -23,7 +23,16 @@ from adapters.emulator.schema.build import (
     text,
     whole,
 )
+from adapters.emulator.schema.field import Field
 from adapters.emulator.schema.sobject import SObject
+
+
+def _links(children: str) -> tuple[Field, Field]:
+    """Who an activity is with, and what it is about."""
+    who = reference("WhoId", "Contact", "Lead", children=children)
+    what = reference("WhatId", "Account", "Opportunity", "Campaign", "Case", children=children)
+    return replace(who, activity_link=True), replace(what, activity_link=True)
+
 
 CAMPAIGN = SObject(
     name="Campaign", label="Campaign", label_plural="Campaigns", key_prefix="701",
@@ -75,8 +84,7 @@ TASK = SObject(
     name="Task", label="Task", label_plural="Tasks", key_prefix="00T",
     fields=(
         *system_head(),
-        reference("WhoId", "Contact", "Lead", children="Tasks"),
-        reference("WhatId", "Account", "Opportunity", "Campaign", children="Tasks"),
+        *_links("Tasks"),
         text("Subject", 255), day("ActivityDate"),
         choice("Status", ("Not Started", "In Progress", "Completed", "Waiting on someone else", "Deferred"),
                default="Not Started", required=True),
@@ -85,6 +93,22 @@ TASK = SObject(
         read_only(flag("IsArchived")), choice("TaskSubtype", ("Task", "Email", "Call"), default="Task"),
         choice("CallType", ("Internal", "Inbound", "Outbound")), whole("CallDurationInSeconds"),
         text("CallDisposition"), moment("ReminderDateTime"), flag("IsReminderSet"),
+        *system_tail(),
+    ),
+)  # fmt: skip
+
+EVENT = SObject(
+    name="Event", label="Event", label_plural="Events", key_prefix="00U",
+    fields=(
+        *system_head(),
+        *_links("Events"),
+        text("Subject", 255), text("Location", 255), flag("IsAllDayEvent"), moment("StartDateTime"),
+        moment("EndDateTime"), whole("DurationInMinutes"), moment("ActivityDateTime"), day("ActivityDate"),
+        area("Description"), owner(), choice("ShowAs", ("Busy", "OutOfOffice", "Free"), default="Busy"),
+        flag("IsPrivate"), read_only(flag("IsChild")), read_only(flag("IsGroupEvent")),
+        read_only(choice("GroupEventType", ("0", "1", "2", "3"), default="0")), read_only(flag("IsArchived")),
+        read_only(flag("IsRecurrence")), moment("ReminderDateTime"), flag("IsReminderSet"),
+        choice("EventSubtype", ("Event",), default="Event"),
         *system_tail(),
     ),
 )  # fmt: skip

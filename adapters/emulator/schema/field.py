@@ -82,6 +82,8 @@ class Field:
     cascade_delete: bool = False
     restricted_delete: bool = False
     master_detail: bool = False
+    activity_link: bool = False
+    """A reference of an activity to what it is about."""
     picklist: tuple[PicklistValue, ...] = ()
     restricted: bool = False
     compound: str | None = None
@@ -89,6 +91,8 @@ class Field:
     component: str | None = None
     """The name inside the parent as change events write it (`Street`, `LastName`)."""
     in_events: bool = True
+    of_person: str | None = None
+    """On Account, where there are person accounts: the contact's field that this one shows."""
 
     @property
     def custom(self) -> bool:
@@ -104,6 +108,11 @@ class Field:
             and self.default is None
             and self.type is not FieldType.BOOLEAN
         )
+
+    @property
+    def locks_parent(self) -> bool:
+        """Whether a save of the row also locks the record that this reference names."""
+        return self.cascade_delete or self.activity_link
 
     @property
     def indexed(self) -> bool:

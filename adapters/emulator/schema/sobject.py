@@ -26,6 +26,8 @@ class SObject:
     hard_delete: bool = False
     """A direct delete bypasses the Recycle Bin (CampaignMember, OpportunityContactRole)."""
     mergeable: bool = False
+    assigned: bool = False
+    """Assignment rules give its records an owner (Lead, Case)."""
 
     by_name: Mapping[str, Field] = field(init=False, repr=False)
     """Fields under their lower-case names: API names are case-insensitive."""
@@ -36,6 +38,8 @@ class SObject:
     required_fields: tuple[Field, ...] = field(init=False, repr=False)
     unique_fields: tuple[Field, ...] = field(init=False, repr=False)
     defaulted_fields: tuple[Field, ...] = field(init=False, repr=False)
+    locking_fields: tuple[Field, ...] = field(init=False, repr=False)
+    """References whose records a save locks too."""
 
     def __post_init__(self) -> None:
         relationships = {item.relationship.lower(): item for item in self.fields if item.relationship}
@@ -46,6 +50,7 @@ class SObject:
         object.__setattr__(self, "unique_fields", tuple(item for item in self.fields if item.unique))
         defaulted = tuple(item for item in self.fields if item.default is not None and item.name != "Id")
         object.__setattr__(self, "defaulted_fields", defaulted)
+        object.__setattr__(self, "locking_fields", tuple(item for item in self.fields if item.locks_parent))
 
     @property
     def custom(self) -> bool:
@@ -60,6 +65,10 @@ class SObject:
     def field(self, name: str) -> Field | None:
         """The field of that name in any letter case."""
         return self.by_name.get(name.lower())
+
+    def with_field_in_events(self, name: str, *, told: bool) -> SObject:
+        """The same object, whose change events do or do not carry a field."""
+        return self.with_fields(dataclass_replace(self.by_name[name.lower()], in_events=told))
 
     def with_fields(self, *extra: Field) -> SObject:
         """The same object with more fields; a field of the same name is replaced in place."""

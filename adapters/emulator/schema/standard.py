@@ -1,4 +1,4 @@
-"""The standard objects for people and companies: Account, Contact, Lead, Opportunity, User and Organization.
+"""The standard objects for people and companies: Account, Contact, Lead, Opportunity, User, RecordType and Organization.
 
 The field lists are those a sync maps in practice. Which component belongs to which compound, and what can be written, follows the
 object reference; OwnerId and audit fields are given by the org itself.
@@ -106,7 +106,7 @@ CONTACT = SObject(
 )  # fmt: skip
 
 LEAD = SObject(
-    name="Lead", label="Lead", label_plural="Leads", key_prefix="00Q", mergeable=True,
+    name="Lead", label="Lead", label_plural="Leads", key_prefix="00Q", mergeable=True, assigned=True,
     fields=(
         *system_head(),
         _master_record("Lead"),
@@ -184,6 +184,18 @@ ORGANIZATION = SObject(
         _named(text("Name", 80, required=True)),
         text("OrganizationType"), flag("IsSandbox"), text("InstanceName", 5), text("NamespacePrefix", 15),
         text("TimeZoneSidKey", 40), text("DefaultLocaleSidKey", 40), text("LanguageLocaleKey", 40),
+        *system_tail(),
+    ),
+)  # fmt: skip
+
+RECORD_TYPE = SObject(
+    name="RecordType", label="Record Type", label_plural="Record Types", key_prefix="012", change_events=False,
+    createable=False, updateable=False, deletable=False,
+    fields=(
+        *system_head()[:1],
+        _named(text("Name", 80, required=True)), text("DeveloperName", 80, required=True),
+        text("SobjectType", 40, required=True), text("Description"), flag("IsActive", default=True),
+        flag("IsPersonType"),
         *system_tail(),
     ),
 )  # fmt: skip

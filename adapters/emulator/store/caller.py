@@ -22,6 +22,10 @@ class Caller:
     version: str = "67.0"
     client: str | None = None
     auto_assign: bool = True
+    allow_duplicates: bool = False
+    """Whether `Sforce-Duplicate-Rule-Header: allowSave=true` was sent."""
+    interface: bool = False
+    """A person in the user interface, not an API call."""
 
     @property
     def origin(self) -> str:

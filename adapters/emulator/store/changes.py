@@ -29,17 +29,15 @@ class RecordChange:
     after: Row | None
 
 
-def fold(earlier: RecordChange | None, later: RecordChange) -> RecordChange | None:
+def fold(earlier: RecordChange | None, later: RecordChange) -> RecordChange:
     """One change out of two steps on one record: the first kind with the final values.
 
-    A record that was made and removed in one transaction leaves nothing.
+    A record that was made and removed in one transaction is a CREATE with nothing after it.
     """
     if earlier is None:
         return later
     kind = earlier.kind
-    if later.kind is ChangeKind.DELETE:
-        if kind is ChangeKind.CREATE:
-            return None
+    if later.kind is ChangeKind.DELETE and kind is not ChangeKind.CREATE:
         kind = ChangeKind.DELETE
     elif kind is ChangeKind.DELETE:
         kind = ChangeKind.UPDATE

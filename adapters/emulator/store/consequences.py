@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from adapters.emulator.errors import RecordRefused
 from adapters.emulator.schema.sobject import SObject
+from adapters.emulator.store import person_accounts
 from adapters.emulator.store.values import Row
 
 if TYPE_CHECKING:
     from adapters.emulator.store.transaction import Transaction
 
+_Note = TypeVar("_Note")
+
+_NEVER_CLEARED = frozenset({"CreatedById", "LastModifiedById", "OwnerId", "PersonContactId"})
 QUEUE_ALIAS = "queue"
 """Alias of the user who receives leads from the assignment rule."""
 
@@ -28,10 +32,19 @@ def after_create(transaction: Transaction, sobject: SObject, row: Row) -> None:
                 "HasResponded": responded,
             }
             transaction.insert(status, values)
-    after_change(transaction, sobject, row)
+    if sobject.name == "Account":
+        person_accounts.after_create(transaction, row)
+    _keep_one_primary(transaction, sobject, row)
 
 
-def after_change(transaction: Transaction, sobject: SObject, row: Row) -> None:
+def after_change(transaction: Transaction, sobject: SObject, row: Row, before: Row) -> None:
+    """What a change moves in other records: the contact half of a person account, the old primary contact."""
+    if sobject.name == "Account":
+        person_accounts.after_change(transaction, row, before)
+    _keep_one_primary(transaction, sobject, row)
+
+
+def _keep_one_primary(transaction: Transaction, sobject: SObject, row: Row) -> None:
     """An opportunity has one primary contact: a new one takes the mark from the old."""
     if sobject.name != "OpportunityContactRole" or not row.get("IsPrimary"):
         return
@@ -42,7 +55,7 @@ def after_change(transaction: Transaction, sobject: SObject, row: Row) -> None:
 
 
 def assign(transaction: Transaction, row: Row) -> None:
-    """Run the org's lead assignment rule, when it is on and the caller did not turn it off."""
+    """Run the org's assignment rule for leads and cases, when it is on and the caller did not turn it off."""
     if not (transaction.records.switches.auto_assign and transaction.caller.auto_assign):
         return
     users = transaction.records.table(transaction.records.sobject("User"))
@@ -54,9 +67,10 @@ def assign(transaction: Transaction, row: Row) -> None:
 def before_delete(transaction: Transaction, sobject: SObject, record_id: str) -> None:
     """Delete the children that belong to a record, and clear the lookups of those that merely point at it.
 
-    A cascade puts children into the Recycle Bin even where a direct delete would be final. A cleared lookup sends no event.
+    A cascade puts children into the Recycle Bin even where a direct delete would be final. Whether a cleared lookup sends an event is a switch.
     """
     records = transaction.records
+    told = records.switches.cleared_lookup_events
     for link in records.catalog.children(sobject):
         table = records.table(link.child)
         if not table.has_index(link.field):
@@ -72,19 +86,26 @@ def before_delete(transaction: Transaction, sobject: SObject, record_id: str) ->
                 if child_id in table.live:
                     before_delete(transaction, link.child, child_id)
                     transaction.remove(link.child, child_id, to_bin=True)
-                    records.deleted_with.setdefault(record_id, []).append(child_id)
-            elif link.field.name not in {"CreatedById", "LastModifiedById", "OwnerId"}:
-                transaction.relink(link.child, child_id, link.field.name, None)
-                records.unlinked.setdefault(record_id, []).append((child_id, link.field.name))
+                    _keep(transaction, records.deleted_with, record_id, child_id)
+            elif link.field.name not in _NEVER_CLEARED:
+                transaction.relink(link.child, child_id, link.field.name, None, told=told)
+                _keep(transaction, records.unlinked, record_id, (child_id, link.field.name))
+
+
+def _keep(transaction: Transaction, book: dict[str, list[_Note]], record_id: str, note: _Note) -> None:
+    """Write down what went with a record, until the deletion is taken back."""
+    notes = book.setdefault(record_id, [])
+    notes.append(note)
+    transaction.on_roll_back(notes.pop)
 
 
 def after_undelete(transaction: Transaction, record_id: str) -> None:
     """Bring back what went away with the record."""
     records = transaction.records
-    for child_id in records.deleted_with.pop(record_id, ()):
+    for child_id in records.deleted_with.get(record_id, ()):
         if records.find(child_id) is None and records.find_any(child_id) is not None:
             transaction.undelete(child_id)
-    for child_id, field in records.unlinked.pop(record_id, ()):
+    for child_id, field in records.unlinked.get(record_id, ()):
         row = records.find(child_id)
         sobject = records.catalog.of_id(child_id)
         if row is not None and sobject is not None and row.get(field) is None:

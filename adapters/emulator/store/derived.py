@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from adapters.emulator.clock import parse_datetime, rest_datetime
 from adapters.emulator.errors import RecordRefused
+from adapters.emulator.store import person_accounts
 from adapters.emulator.store.records import Records
 from adapters.emulator.store.values import Row
 
@@ -20,6 +22,17 @@ _STAGES: dict[str, tuple[float, str]] = {
     "Closed Won": (100, "Closed"),
     "Closed Lost": (0, "Omitted"),
 }
+_DRAFT = "5"
+_SENT_FOR_GOOD = (
+    "FromAddress",
+    "ToAddress",
+    "CcAddress",
+    "BccAddress",
+    "Subject",
+    "TextBody",
+    "HtmlBody",
+    "MessageDate",
+)
 _COPIED_FROM_PERSON = ("Name", "FirstName", "LastName", "Title", "Email", "Phone")
 
 
@@ -41,6 +54,57 @@ def _lead(records: Records, row: Row, before: Row | None) -> None:
     if before is not None and before.get("IsConverted"):
         raise RecordRefused("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
     _person(records, row, before)
+
+
+def _account(records: Records, row: Row, before: Row | None) -> None:
+    if records.switches.person_accounts:
+        person_accounts.settle(records, row, before)
+
+
+def _case(records: Records, row: Row, before: Row | None) -> None:
+    if before is None:
+        row["CaseNumber"] = f"{records.next_number('Case'):08d}"
+    row["IsClosed"] = row.get("Status") == "Closed"
+    if row["IsClosed"]:
+        row.setdefault("ClosedDate", records.clock.stamp())
+    else:
+        row.pop("ClosedDate", None)
+
+
+def _event(_records: Records, row: Row, before: Row | None) -> None:
+    """Start, end and duration of an event follow from each other. Raises RecordRefused."""
+    start, end = row.get("StartDateTime"), row.get("EndDateTime")
+    if start is None:
+        raise RecordRefused(
+            "REQUIRED_FIELD_MISSING", "Required fields are missing: [StartDateTime]", ("StartDateTime",)
+        )
+    first = parse_datetime(str(start))
+    minutes = row.get("DurationInMinutes")
+    same_end = before is not None and before.get("EndDateTime") == end
+    if end is None or (same_end and before is not None and before.get("DurationInMinutes") != minutes):
+        end = rest_datetime(first + 60 * int(minutes or 0))
+    length = parse_datetime(str(end)) - first
+    if length < 0:
+        raise RecordRefused(
+            "FIELD_INTEGRITY_EXCEPTION", "Event duration cannot be negative", ("DurationInMinutes",)
+        )
+    row |= {
+        "EndDateTime": end,
+        "DurationInMinutes": length // 60,
+        "ActivityDateTime": start,
+        "ActivityDate": str(start)[:10],
+    }
+
+
+def _email_message(_records: Records, row: Row, before: Row | None) -> None:
+    """Only a draft can be written again. Raises RecordRefused."""
+    if before is None or before.get("Status") == _DRAFT:
+        return
+    for name in _SENT_FOR_GOOD:
+        if row.get(name) != before.get(name):
+            raise RecordRefused(
+                "INSUFFICIENT_ACCESS_OR_READONLY", "An email that is no draft cannot be changed", (name,)
+            )
 
 
 def _opportunity(_records: Records, row: Row, before: Row | None) -> None:
@@ -111,7 +175,18 @@ def _settle_status(records: Records, row: Row) -> None:
         row["FirstRespondedDate"] = records.clock.stamp()[:10]
 
 
+def _email_relation(records: Records, row: Row, _before: Row | None) -> None:
+    target = records.catalog.of_id(str(row.get("RelationId") or ""))
+    if target is not None:
+        row["RelationObjectType"] = target.name
+
+
 _RULES: dict[str, Callable[[Records, Row, Row | None], None]] = {
+    "Account": _account,
+    "Case": _case,
+    "Event": _event,
+    "EmailMessage": _email_message,
+    "EmailMessageRelation": _email_relation,
     "Contact": _person,
     "User": _person,
     "Lead": _lead,

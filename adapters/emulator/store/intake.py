@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from adapters.emulator.errors import RecordRefused, no_such_column
+from adapters.emulator.errors import RecordRefused, no_such_column, unwritable
 from adapters.emulator.schema.field import Field
 from adapters.emulator.schema.sobject import SObject
 from adapters.emulator.store.caller import Caller, may_write, writable
@@ -57,13 +57,21 @@ def external_field(sobject: SObject, name: str) -> Field:
     return field
 
 
-def matches(records: Records, sobject: SObject, field: Field, value: Value) -> list[Row]:
-    """Live rows with that external id (or record id), as an upsert looks them up."""
+def matches(
+    records: Records, sobject: SObject, field: Field, value: Value, *, seen_by: object = None
+) -> list[Row]:
+    """Live rows with that external id (or record id), as an upsert looks them up.
+
+    What a transaction that has not ended has made is seen by that transaction alone.
+    """
     table = records.table(sobject)
     if field.name == "Id":
         row = table.live.get(str(value))
         return [row] if row is not None else []
-    return list(table.find(field, (value,)))
+    found = list(table.find(field, (value,)))
+    if records.locks.held:
+        return [row for row in found if not records.locks.hidden_from(seen_by, str(row["Id"]))]
+    return found
 
 
 def _require_access(
@@ -72,12 +80,7 @@ def _require_access(
     if not records.permissions.field_readable(caller.user_id, sobject, field.name):
         raise RecordRefused("INVALID_FIELD", no_such_column(field.name, sobject.name))
     if not may_write(records.permissions, caller, sobject, field, creating=creating):
-        raise RecordRefused(
-            "INVALID_FIELD_FOR_INSERT_UPDATE",
-            f"Unable to create/update fields: {field.name}. Please check the security settings of this field and verify "
-            "that it is read/write for your profile or permission set.",
-            (field.name,),
-        )
+        raise unwritable(field.name)
 
 
 def _check_reference(records: Records, field: Field, record_id: str) -> None:

@@ -86,7 +86,8 @@ def merge(
 ) -> None:
     """Merge up to two losers into a winner of the same object.
 
-    The losers go to the Recycle Bin with MasterRecordId set, their children move to the winner without events, and the winner is updated.
+    The losers go to the Recycle Bin with MasterRecordId set, their children move to the winner (whether with events is a switch), and the winner is
+    updated.
     """
     records = transaction.records
     sobject = records.catalog.of_id(winner_id)
@@ -106,11 +107,12 @@ def merge(
 
 def _reparent(transaction: Transaction, sobject: SObject, loser_id: str, winner_id: str) -> None:
     records = transaction.records
+    told = records.switches.reparent_events
     for link in records.catalog.children(sobject):
         table = records.table(link.child)
         if table.has_index(link.field) and link.field.name != "MasterRecordId":
             for child in list(table.find(link.field, (loser_id,))):
-                transaction.relink(link.child, str(child["Id"]), link.field.name, winner_id)
+                transaction.relink(link.child, str(child["Id"]), link.field.name, winner_id, told=told)
 
 
 def _mapped(row: Row, names: Mapping[str, str]) -> Row:

@@ -6,6 +6,9 @@ behaves, and why a client must never read absence as null.
 
 from __future__ import annotations
 
+from collections.abc import Set
+from copy import deepcopy
+from enum import StrEnum
 from typing import TypeVar
 
 from adapters.emulator.schema.sobject import SObject
@@ -15,14 +18,24 @@ EVERYONE = "*"
 _Key = TypeVar("_Key")
 
 
+class Ability(StrEnum):
+    """What a user may do with an object's records."""
+
+    READ = "read"
+    CREATE = "create"
+    EDIT = "edit"
+    DELETE = "delete"
+    VIEW_ALL = "view_all"
+    """View All Records: what change events need."""
+
+
 class Permissions:
     """What has been taken away. `user` is a user id, or `*` for all users."""
 
     def __init__(self) -> None:
         self._hidden: set[tuple[str, str, str]] = set()
         self._frozen: set[tuple[str, str, str]] = set()
-        self._no_object: set[tuple[str, str]] = set()
-        self._no_view_all: set[tuple[str, str]] = set()
+        self._refused: dict[Ability, set[tuple[str, str]]] = {ability: set() for ability in Ability}
         self.version = 0
 
     @property
@@ -37,19 +50,29 @@ class Permissions:
         _toggle(self._frozen, key, present=not (editable and readable))
         self.version += 1
 
-    def set_object(self, user: str, sobject: str, *, readable: bool, view_all: bool) -> None:
-        """Whether the object is there at all for the user, and whether View All Records is given."""
-        _toggle(self._no_object, (user, sobject), present=not readable)
-        _toggle(self._no_view_all, (user, sobject), present=not (view_all and readable))
+    def set_object(self, user: str, sobject: str, abilities: Set[Ability]) -> None:
+        """The abilities that the user has with the object; without READ the object is not there at all, and all are gone."""
+        for ability, refused in self._refused.items():
+            given = ability in abilities and Ability.READ in abilities
+            _toggle(refused, (user, sobject), present=not given)
         self.version += 1
 
+    def object_allowed(self, user: str, sobject: SObject, ability: Ability) -> bool:
+        """Whether the user has an ability with the object."""
+        refused = self._refused[ability]
+        return not refused or not ((user, sobject.name) in refused or (EVERYONE, sobject.name) in refused)
+
     def object_readable(self, user: str, sobject: SObject) -> bool:
-        """Whether the user may use the object at all."""
-        return not self._no_object or not self._denied(self._no_object, user, sobject.name)
+        """Whether the object is there at all for the user."""
+        return self.object_allowed(user, sobject, Ability.READ)
 
     def events_visible(self, user: str, sobject: SObject) -> bool:
-        """Whether the user gets change events of the object (View All Records)."""
-        return not self._no_view_all or not self._denied(self._no_view_all, user, sobject.name)
+        """Whether the user gets change events of the object."""
+        return self.object_allowed(user, sobject, Ability.VIEW_ALL)
+
+    def snapshot(self) -> Permissions:
+        """A copy that later changes leave alone."""
+        return deepcopy(self)
 
     def field_readable(self, user: str, sobject: SObject, field: str) -> bool:
         """Whether the user may read the field."""
@@ -64,10 +87,6 @@ class Permissions:
         if not self._hidden:
             return frozenset()
         return frozenset(f for (u, o, f) in self._hidden if o == sobject.name and u in {user, EVERYONE})
-
-    @staticmethod
-    def _denied(denied: set[tuple[str, str]], user: str, sobject: str) -> bool:
-        return (user, sobject) in denied or (EVERYONE, sobject) in denied
 
     @staticmethod
     def _denied_field(denied: set[tuple[str, str, str]], user: str, sobject: str, field: str) -> bool:

@@ -65,6 +65,12 @@ class Table:
         else:
             self.discard(record_id, keep=binned)
 
+    def fill(self, live: dict[str, Row], binned: dict[str, Row]) -> None:
+        """Hold exactly these rows."""
+        self.live, self.bin = dict(live), dict(binned)
+        self._indexes.clear()
+        self.adopt(self.sobject)
+
     def has_index(self, field: Field) -> bool:
         """Whether `find` answers for this field without a scan."""
         return field.name in self._indexes

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 
 from adapters.emulator import ids
 from adapters.emulator.errors import RecordRefused
 from adapters.emulator.schema.field import Field, FieldType
 from adapters.emulator.schema.sobject import SObject
-from adapters.emulator.store import consequences
+from adapters.emulator.store import consequences, person_accounts
 from adapters.emulator.store.caller import Caller
 from adapters.emulator.store.changes import ChangeKind, RecordChange, fold
 from adapters.emulator.store.derived import derive
 from adapters.emulator.store.intake import external_field, matches, read_values, require_values
-from adapters.emulator.store.records import Deletion, Records
+from adapters.emulator.store.permissions import Ability
+from adapters.emulator.store.records import Records
 from adapters.emulator.store.table import Table
 from adapters.emulator.store.values import Row, Value, coerce
-
-_Undo = tuple[Table, str, Row | None, Row | None, RecordChange | None]
 
 
 class Transaction:
@@ -27,12 +27,14 @@ class Transaction:
     def __init__(self, records: Records, caller: Caller) -> None:
         self.records = records
         self.caller = caller
-        self._changes: dict[str, RecordChange | None] = {}
-        self._undo: list[_Undo] = []
+        self.lingers = records.switches.transaction_seconds > 0
+        """Whether the transaction stays open after its work is done, and so holds locks."""
+        self._changes: dict[str, RecordChange] = {}
+        self._undo: list[Callable[[], object]] = []
 
     def changes(self) -> list[RecordChange]:
         """What happened, one entry per record, in the order the records were first touched."""
-        return [change for change in self._changes.values() if change is not None]
+        return list(self._changes.values())
 
     def mark(self) -> int:
         """A point to which `roll_back` can return."""
@@ -51,35 +53,38 @@ class Transaction:
     def roll_back(self, mark: int = 0) -> None:
         """Take back everything since the mark; without one, everything."""
         while len(self._undo) > mark:
-            table, record_id, live, binned, change = self._undo.pop()
-            table.restore(record_id, live, binned)
-            if change is None:
-                self._changes.pop(record_id, None)
-            else:
-                self._changes[record_id] = change
+            self._undo.pop()()
+
+    def on_roll_back(self, undo: Callable[[], object]) -> None:
+        """Have this done when the work up to here is taken back."""
+        self._undo.append(undo)
 
     def create(self, name: str, given: Mapping[str, object]) -> str:
         """Make a record and give its id."""
-        sobject = self._sobject(name, "createable")
+        sobject = self._sobject(name, "createable", Ability.CREATE)
         values = read_values(self.records, self.caller, sobject, given, creating=True)
         return self.insert(sobject, values)
 
-    def insert(self, sobject: SObject, values: Row) -> str:
+    def insert(self, sobject: SObject, values: Row, record_id: str | None = None) -> str:
         """Make a record of values in stored form, by the org's own hand: also fields that no API may write."""
-        record_id = self.records.ids.new(sobject.key_prefix)
+        record_id = record_id or self.records.ids.new(sobject.key_prefix)
         row = self._new_row(sobject, record_id, values)
         with self.step():
             derive(self.records, sobject.name, row, None)
             require_values(sobject, row)
+            if self.lingers:
+                self.records.locks.made(self, record_id)
             self._save(sobject, row, None, ChangeKind.CREATE)
             consequences.after_create(self, sobject, row)
         return record_id
 
     def update(self, name: str, record_id: str, given: Mapping[str, object]) -> None:
         """Change fields of a live record; an omitted field is untouched, a null clears."""
-        sobject = self._sobject(name, "updateable")
-        self.live_row(sobject, record_id)
+        sobject = self._sobject(name, "updateable", Ability.EDIT)
+        before = self.live_row(sobject, record_id)
         values = read_values(self.records, self.caller, sobject, given, creating=False)
+        if self.records.switches.person_accounts:
+            person_accounts.refuse_update(self.records, sobject, before, values)
         self.change(sobject, record_id, values)
 
     def change(self, sobject: SObject, record_id: str, values: Row) -> None:
@@ -92,13 +97,13 @@ class Transaction:
             else:
                 row[name] = value
         self._touch(row)
-        if sobject.name == "Lead" and "OwnerId" not in values:
+        if sobject.assigned and "OwnerId" not in values:
             consequences.assign(self, row)
         with self.step():
             derive(self.records, sobject.name, row, before)
             require_values(sobject, row)
             self._save(sobject, row, before, ChangeKind.UPDATE)
-            consequences.after_change(self, sobject, row)
+            consequences.after_change(self, sobject, row, before)
 
     def upsert(
         self, name: str, key: str, value: object, given: Mapping[str, object], *, update_only: bool = False
@@ -107,12 +112,12 @@ class Transaction:
 
         Several matches are DUPLICATE_EXTERNAL_ID and nothing is written.
         """
-        sobject = self._sobject(name, "updateable")
+        sobject = self._sobject(name, "updateable", Ability.READ)
         field = external_field(sobject, key)
         wanted = key_value(field, value)
         if wanted is None:
             raise RecordRefused("MISSING_ARGUMENT", f"{field.name} not specified", (field.name,))
-        found = matches(self.records, sobject, field, wanted)
+        found = matches(self.records, sobject, field, wanted, seen_by=self)
         if len(found) > 1:
             message = f"More than one record found for external id field: [{', '.join(str(r['Id']) for r in found)}]"
             raise RecordRefused("DUPLICATE_EXTERNAL_ID", message)
@@ -126,8 +131,10 @@ class Transaction:
 
     def delete(self, name: str, record_id: str) -> None:
         """Delete a live record: to the Recycle Bin, or for good where the object knows no bin."""
-        sobject = self._sobject(name, "deletable")
-        self.live_row(sobject, record_id)
+        sobject = self._sobject(name, "deletable", Ability.DELETE)
+        row = self.live_row(sobject, record_id)
+        if self.records.switches.person_accounts:
+            person_accounts.refuse_delete(sobject, row)
         with self.step():
             consequences.before_delete(self, sobject, record_id)
             self.remove(sobject, record_id, to_bin=not sobject.hard_delete)
@@ -141,11 +148,11 @@ class Transaction:
         self._touch(binned)
         if master is not None:
             binned["MasterRecordId"] = master
+        self._lock(sobject, before)
         self._remember(table, record_id)
         table.discard(record_id, keep=binned if to_bin else None)
-        self.records.deletions.setdefault(sobject.name, []).append(
-            Deletion(record_id, self.records.clock.seconds())
-        )
+        self.records.note_deletion(sobject, record_id)
+        self.on_roll_back(self.records.deletions.take_back)
         self._note(RecordChange(sobject, record_id, ChangeKind.DELETE, before, None))
 
     def purge(self, record_id: str) -> None:
@@ -170,17 +177,23 @@ class Transaction:
             self._save(sobject, row, None, ChangeKind.UNDELETE)
             consequences.after_undelete(self, record_id)
 
-    def relink(self, sobject: SObject, record_id: str, field: str, target: str | None) -> None:
-        """Set or clear a lookup quietly: no event and no LastModifiedDate, only SystemModstamp moves."""
+    def relink(
+        self, sobject: SObject, record_id: str, field: str, target: str | None, *, told: bool = False
+    ) -> None:
+        """Set or clear a lookup by the org's own hand: only SystemModstamp moves, and no event tells of it unless `told`."""
         table = self.records.table(sobject)
-        row = dict(table.live[record_id])
+        before = table.live[record_id]
+        row = dict(before)
         if target is None:
             row.pop(field, None)
         else:
             row[field] = target
         row["SystemModstamp"] = self.records.clock.stamp()
+        self._lock(sobject, before)
         self._remember(table, record_id)
         table.put(row)
+        if told:
+            self._note(RecordChange(sobject, record_id, ChangeKind.UPDATE, before, row))
 
     def live_row(self, sobject: SObject, record_id: str) -> Row:
         """The live row of that id. Raises RecordRefused when it is deleted, or never was."""
@@ -192,14 +205,18 @@ class Transaction:
             raise RecordRefused("ENTITY_IS_DELETED", "entity is deleted")
         raise RecordRefused("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
 
-    def _sobject(self, name: str, ability: str) -> SObject:
+    def _sobject(self, name: str, trait: str, ability: Ability) -> SObject:
+        """The object, when it has the trait at all and the caller the ability. Raises RecordRefused."""
         sobject = self.records.sobject(name)
-        if not self.records.permissions.object_readable(self.caller.user_id, sobject):
+        permissions = self.records.permissions
+        if not permissions.object_readable(self.caller.user_id, sobject):
             raise RecordRefused("INVALID_TYPE", f"sObject type '{name}' is not supported.")
-        if not getattr(sobject, ability):
+        if not getattr(sobject, trait):
             raise RecordRefused(
-                "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", f"entity type {sobject.name} is not {ability}"
+                "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", f"entity type {sobject.name} is not {trait}"
             )
+        if not permissions.object_allowed(self.caller.user_id, sobject, ability):
+            raise RecordRefused("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id")
         return sobject
 
     def _new_row(self, sobject: SObject, record_id: str, values: Row) -> Row:
@@ -209,7 +226,7 @@ class Transaction:
         for field in sobject.defaulted_fields:
             if field.name not in row:
                 row[field.name] = self._default(field, stamp)
-        if sobject.name == "Lead":
+        if sobject.assigned:
             consequences.assign(self, row)
         return row
 
@@ -229,7 +246,10 @@ class Transaction:
         record_id = str(row["Id"])
         for rule in self.records.rules.validation.get(sobject.name, ()):
             rule.check(row)
-        _refuse_duplicates(table, row, before)
+        _refuse_taken(table, row, before)
+        for duplicates in self.records.rules.duplicates.get(sobject.name, ()):
+            duplicates.check(table, row, before, allowed=self.caller.allow_duplicates)
+        self._lock(sobject, row)
         self._remember(table, record_id)
         table.put(row)
         for automation in self.records.rules.automation.get(sobject.name, ()):
@@ -239,15 +259,27 @@ class Transaction:
                 row = changed
         self._note(RecordChange(sobject, record_id, kind, before, row))
 
+    def _lock(self, sobject: SObject, row: Row) -> None:
+        """Lock a row and the parents that go with it. Raises RecordRefused."""
+        locks = self.records.locks
+        if self.lingers or locks.held:
+            parents = (row.get(field.name) for field in sobject.locking_fields)
+            locks.claim(self, [str(row["Id"]), *(str(parent) for parent in parents if parent)])
+
     def _remember(self, table: Table, record_id: str) -> None:
-        entry = (
-            table,
-            record_id,
-            table.live.get(record_id),
-            table.bin.get(record_id),
-            self._changes.get(record_id),
+        live, binned = table.live.get(record_id), table.bin.get(record_id)
+        self._undo.append(
+            partial(self._restore, table, record_id, live, binned, self._changes.get(record_id))
         )
-        self._undo.append(entry)
+
+    def _restore(
+        self, table: Table, record_id: str, live: Row | None, binned: Row | None, change: RecordChange | None
+    ) -> None:
+        table.restore(record_id, live, binned)
+        if change is None:
+            self._changes.pop(record_id, None)
+        else:
+            self._changes[record_id] = change
 
     def _note(self, change: RecordChange) -> None:
         self._changes[change.record_id] = fold(self._changes.get(change.record_id), change)
@@ -268,7 +300,7 @@ def coerce_id(value: object) -> str:
     return record_id
 
 
-def _refuse_duplicates(table: Table, row: Row, before: Row | None) -> None:
+def _refuse_taken(table: Table, row: Row, before: Row | None) -> None:
     for field in table.sobject.unique_fields:
         value = row.get(field.name)
         if value is None or (before is not None and before.get(field.name) == value):

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from adapters.emulator import ids
 from adapters.emulator.clock import rest_datetime
-from adapters.emulator.errors import RecordRefused
+from adapters.emulator.errors import RecordRefused, unwritable
 from adapters.emulator.schema.field import Field, FieldType
 
 Value: TypeAlias = str | int | float | bool | None
@@ -182,8 +182,7 @@ def _reference(field: Field, value: object) -> str | None:
 
 
 def _read_only(field: Field, _value: object) -> Value:
-    message = f"Unable to create/update fields: {field.name}. Please check the security settings of this field and verify that it is read/write for your profile or permission set."
-    raise RecordRefused("INVALID_FIELD_FOR_INSERT_UPDATE", message, (field.name,))
+    raise unwritable(field.name)
 
 
 def _outside(field: Field, value: object) -> RecordRefused:

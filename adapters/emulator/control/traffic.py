@@ -1,0 +1,122 @@
+"""What happens between clients and the org: requests, faults, tokens, the stream and the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from adapters.emulator.cometd.endpoint import Streaming
+from adapters.emulator.control.commands import Body, Commands, maybe, optional, text
+from adapters.emulator.events.message import Draft
+from adapters.emulator.faults import Fault, Faults
+from adapters.emulator.http import Call
+from adapters.emulator.ids import NO_RECORD
+from adapters.emulator.journal import Journal
+from adapters.emulator.oauth.application import Application
+from adapters.emulator.oauth.sessions import Sessions
+from adapters.emulator.org import Org
+
+
+class Traffic:
+    """The commands that watch or disturb clients."""
+
+    def __init__(
+        self,
+        org: Org,
+        journal: Journal,
+        faults: Faults,
+        sessions: Sessions,
+        streaming: Streaming,
+        application: Application,
+    ) -> None:
+        self._org = org
+        self._journal = journal
+        self._faults = faults
+        self._sessions = sessions
+        self._streaming = streaming
+        self._application = application
+
+    def commands(self) -> Commands:
+        """The commands of this family."""
+        return {
+            ("GET", "requests"): self._requests,
+            ("DELETE", "requests"): lambda _call: self._journal.clear(),
+            ("GET", "faults"): lambda _call: {"faults": self._faults.shown()},
+            ("POST", "faults"): lambda call: self._faults.add(Fault.read(call.json_object())),
+            ("DELETE", "faults"): lambda _call: self._faults.clear(),
+            ("POST", "tokens/issue"): self._issue_token,
+            ("POST", "tokens/expire"): self._expire_tokens,
+            ("POST", "refresh/issue"): self._issue_refresh,
+            ("POST", "refresh/revoke"): lambda _call: {"revoked": self._sessions.revoke_grants()},
+            ("POST", "replay/expire"): self._expire_replay,
+            ("POST", "stream/drop-sessions"): lambda _call: {"dropped": self._streaming.drop_sessions()},
+            ("POST", "stream/mute"): lambda _call: self._mute(muted=True),
+            ("POST", "stream/unmute"): lambda _call: self._mute(muted=False),
+            ("POST", "events/inject"): self._inject,
+            ("POST", "clock"): self._clock,
+        }
+
+    def _requests(self, call: Call) -> object:
+        if call.query.get("summary"):
+            return self._journal.summary()
+        return {"requests": self._journal.entries()}
+
+    def _issue_token(self, call: Call) -> Body:
+        """A session for any user of the org, the integration user when none is named."""
+        username = maybe(optional(call), "username")
+        user_id = self._org.sole_user(username) if username is not None else self._org.integration_user
+        if user_id is None:
+            raise ValueError(f"there is no active user {username}")
+        session = self._sessions.issue(user_id, self._application.client_id)
+        return {"access_token": session.token, "user_id": user_id}
+
+    def _expire_tokens(self, _call: Call) -> Body:
+        count = self._sessions.expire_all()
+        self._org.log.wake()
+        return {"expired": count}
+
+    def _issue_refresh(self, _call: Call) -> Body:
+        grant = self._sessions.grant(self._org.integration_user, self._application.client_id)
+        return {"refresh_token": grant.current}
+
+    def _expire_replay(self, call: Call) -> Body:
+        body = optional(call)
+        if body.get("reset") is True:
+            self._org.log.reset()
+        else:
+            keep = body.get("keep", 0)
+            self._org.log.expire(keep if isinstance(keep, int) else 0)
+        return {"retained": self._org.log.retained}
+
+    def _mute(self, *, muted: bool) -> None:
+        self._streaming.muted = muted
+        self._org.log.wake()
+
+    def _inject(self, call: Call) -> None:
+        """An event that no transaction made. Without `recordIds` it is an overflow's, with `wildcard` a field conversion's."""
+        body = call.json_object()
+        sobject = self._org.records.sobject(text(body, "object"))
+        given = body.get("recordIds")
+        record_ids = tuple(str(item) for item in given) if isinstance(given, list) else (NO_RECORD,)
+        if body.get("wildcard") is True:
+            record_ids = (f"{sobject.key_prefix}*",)
+        fields, changed = body.get("body"), body.get("changedFields")
+        made = Draft(
+            sobject,
+            record_ids,
+            str(body.get("changeType") or "GAP_OVERFLOW"),
+            tuple(str(item) for item in changed) if isinstance(changed, list) else (),
+            {str(name): value for name, value in fields.items()} if isinstance(fields, Mapping) else {},
+        )
+        self._org.composer.inject(made, self._org.interface_caller())
+
+    def _clock(self, call: Call) -> Body:
+        body = call.json_object()
+        seconds, at = body.get("advance"), body.get("at")
+        if body.get("freeze") is True:
+            self._org.clock.freeze(float(at) if isinstance(at, int | float) else None)
+        if body.get("freeze") is False:
+            self._org.clock.thaw()
+        if isinstance(seconds, int | float):
+            self._org.clock.advance(float(seconds))
+        self._org.log.wake()
+        return {"now": self._org.clock.stamp()}
