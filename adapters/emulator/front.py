@@ -138,8 +138,11 @@ class Front:
 
     def _versioned(self, request: web.Request, segments: tuple[str, ...], version: str, body: bytes) -> Reply:
         if len(request.raw_path) > _LONGEST_HEAD:
-            return Reply(
-                414, [{"errorCode": "URI_TOO_LONG", "message": "The URI is longer than 16,384 bytes"}]
+            raise RequestRefused(414, "URI_TOO_LONG", "The URI is longer than 16,384 bytes")
+        head = len(request.raw_path) + sum(len(name) + len(value) for name, value in request.raw_headers)
+        if head > _LONGEST_HEAD:
+            raise RequestRefused(
+                431, "REQUEST_HEADER_FIELDS_TOO_LARGE", "The URI and the headers are longer than 16,384 bytes"
             )
         session = self._oauth.session_of(request.headers)
         if session is None:
@@ -162,6 +165,8 @@ class Front:
         except orjson.JSONDecodeError:
             return self._response(request, Reply(400, content=b"", content_type="text/html"), target)
         batch = parsed if isinstance(parsed, list) else [parsed]
+        if not all(isinstance(item, dict) for item in batch):
+            return self._response(request, Reply(400, content=b"", content_type="text/html"), target)
         authorization = request.headers.get("Authorization", "")
         credentials = Credentials(
             session=self._oauth.session_of(request.headers),
@@ -169,9 +174,7 @@ class Front:
             token=authorization.partition(" ")[2].strip(),
             cookie=request.cookies.get(COOKIE),
         )
-        exchange = await self._streaming.handle(
-            [item for item in batch if isinstance(item, dict)], credentials
-        )
+        exchange = await self._streaming.handle(batch, credentials)
         response = self._response(request, Reply(200, exchange.answers), target)
         if exchange.set_cookie is not None:
             response.set_cookie(COOKIE, exchange.set_cookie, path="/", httponly=True)

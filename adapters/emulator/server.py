@@ -28,7 +28,7 @@ from adapters.emulator.seeding import plant, read_seed
 
 _MOST_BODY_BYTES = 160 * 1024 * 1024
 _STOP_SECONDS = 0.5
-_LONGEST_URI = 16_384  # bytes; Salesforce documents that longer ones get 414 or 431
+_LONGEST_HEAD = 262_144  # bytes; far above what Salesforce takes, so that the refusal is in its words
 
 
 class Emulator:
@@ -117,8 +117,8 @@ class Emulator:
             shutdown_timeout=_STOP_SECONDS,
             handler_cancellation=True,
             keepalive_timeout=600,
-            max_line_size=_LONGEST_URI,
-            max_field_size=_LONGEST_URI,
+            max_line_size=_LONGEST_HEAD,
+            max_field_size=_LONGEST_HEAD,
         )
         await self._runner.setup()
         try:

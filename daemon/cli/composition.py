@@ -3,7 +3,7 @@
 The Protocol says what `daemon.compose` has to offer; everything heavy comes in behind it.
 """
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -54,9 +54,21 @@ class Composition(Protocol):
         ...
 
     def run_emulator(
-        self, *, port: int, seed: Path | None, as_json: bool, hold: float
+        self,
+        *,
+        host: str,
+        port: int,
+        seed: Path | None,
+        switches: Sequence[str],
+        keys: Path | None,
+        random_seed: int | None,
+        poll: float,
+        as_json: bool,
+        hold: float,
     ) -> Coroutine[Any, Any, int]:
-        """The emulator of an org. `hold` is the number of seconds after which it stops; 0 means never."""
+        """The emulator of an org. `hold` is the number of seconds after which it stops, 0 means never; `poll` those for which a connect
+        without events is held, 0 means as long as Salesforce does.
+        """
         ...
 
 

@@ -3,7 +3,7 @@
 Each program is imported when it is asked for, so that no command pays for the parts of another.
 """
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,8 +34,29 @@ def run_demo(*, check: bool, database: str | None, keep: Path | None) -> Corouti
     return demo.run_demo(check=check, database=database, keep=keep)
 
 
-def run_emulator(*, port: int, seed: Path | None, as_json: bool, hold: float) -> Coroutine[Any, Any, int]:
+def run_emulator(
+    *,
+    host: str,
+    port: int,
+    seed: Path | None,
+    switches: Sequence[str],
+    keys: Path | None,
+    random_seed: int | None,
+    poll: float,
+    as_json: bool,
+    hold: float,
+) -> Coroutine[Any, Any, int]:
     """An emulated org, until a signal, or for `hold` seconds if that is not 0. The exit status."""
     from daemon.compose import emulator
 
-    return emulator.run_emulator(port=port, seed=seed, as_json=as_json, hold=hold)
+    return emulator.run_emulator(
+        host=host,
+        port=port,
+        seed=seed,
+        switches=switches,
+        keys=keys,
+        random_seed=random_seed,
+        poll=poll,
+        as_json=as_json,
+        hold=hold,
+    )

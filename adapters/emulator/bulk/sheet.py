@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 from adapters.emulator.clock import event_datetime
@@ -43,9 +44,10 @@ def write(rows: Iterable[Sequence[str]], delimiter: str, line_end: str) -> bytes
 def read(content: bytes, delimiter: str) -> tuple[list[str], list[list[str]]]:
     """Header and rows. Raises ValueError for what is no CSV."""
     try:
-        lines = csv.reader(
-            io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=delimiter, strict=True
-        )
+        text = content.decode("utf-8-sig")
+        if '"' in re.sub(_quoted_cells(delimiter), "", text):
+            raise ValueError("a quote stands beside a space, or inside a cell that is not quoted")
+        lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         rows = [row for row in lines if row]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(str(error)) from None
@@ -56,6 +58,11 @@ def read(content: bytes, delimiter: str) -> tuple[list[str], list[list[str]]]:
         if len(row) != len(header):
             raise ValueError(f"row {number} has {len(row)} columns, not {len(header)}")
     return header, rows[1:]
+
+
+def _quoted_cells(delimiter: str) -> str:
+    """A pattern for cells that begin with a quote."""
+    return rf'(?<![^{re.escape(delimiter)}\r\n])"(?:[^"]|"")*"'
 
 
 def cells(field: Field) -> Callable[[Value], str]:

@@ -17,6 +17,7 @@ from adapters.emulator.cometd.clients import Client, Clients, Subscription
 from adapters.emulator.cometd.replies import Answer, Message
 from adapters.emulator.events.delivery import messages
 from adapters.emulator.events.log import TIP
+from adapters.emulator.events.selection import Channel
 from adapters.emulator.oauth.sessions import Session, Sessions
 from adapters.emulator.org import Org
 
@@ -122,8 +123,8 @@ class Streaming:
         if not client.connected or _wants_no_hold(message) or not alone:
             client.connected = True
             exchange.answers += self._pending(client)
-            timeout = int(self.hold_seconds * 1000)
-            exchange.answers.append(replies.accepted(message, advice={**replies.AGAIN, "timeout": timeout}))
+            advice = replies.again(self._org.switches.first_interval, int(self.hold_seconds * 1000))
+            exchange.answers.append(replies.accepted(message, advice=advice))
             client.answered_at = liveness()
             return
         await self._park(client, message, exchange)
@@ -168,20 +169,29 @@ class Streaming:
         """The events that come next on the client's channels, in the order of the log."""
         if self.muted or not client.subscriptions:
             return []
-        limit = self._org.switches.event_batch
         found: list[tuple[int, Answer]] = []
         for subscription in client.subscriptions.values():
-            start = self._org.log.first_position(subscription.position)
-            events = self._org.log.since(start, limit)
-            subscription.position = start + len(events)
-            for offset, event in enumerate(events):
-                if subscription.channel.carries(event.sobject):
-                    made = messages(self._org.records, client.user_id, subscription.channel, event)
-                    found += [(start + offset, message) for message in made]
+            found += self._next_of(subscription, client.user_id)
         if len(client.subscriptions) > 1:
             found.sort(key=lambda item: item[0])
         self._deliveries.add(len(found), self._org.clock.now())
         return [message for _, message in found]
+
+    def _next_of(self, subscription: Subscription, user_id: str) -> list[tuple[int, Answer]]:
+        """A batch of one channel with the events' places on the log. What the channel does not carry is passed over, however much it is."""
+        limit = self._org.switches.event_batch
+        found: list[tuple[int, Answer]] = []
+        while not found:
+            start = self._org.log.first_position(subscription.position)
+            events = self._org.log.since(start, limit)
+            if not events:
+                break
+            subscription.position = start + len(events)
+            for offset, event in enumerate(events):
+                if subscription.channel.carries(event.sobject):
+                    made = messages(self._org.records, user_id, subscription.channel, event)
+                    found += [(start + offset, message) for message in made]
+        return found
 
     def _subscribe(self, message: Message, exchange: Exchange) -> None:
         client = self._known(message, exchange)
@@ -195,7 +205,7 @@ class Streaming:
             exchange.answers.append(replies.refused(message, replies.CHANNEL_SLASH))
             return
         channel = self._org.selection.channel(name)
-        if channel is None:
+        if channel is None or self._is_refused_as_unselected(channel):
             exchange.answers.append(replies.channel_unknown(message, name))
             return
         permissions = self._org.records.permissions
@@ -211,6 +221,11 @@ class Streaming:
         client.answered_at = liveness()
         exchange.answers.append(replies.accepted(message, subscription=name))
         self._org.log.wake()
+
+    def _is_refused_as_unselected(self, channel: Channel) -> bool:
+        if channel.single is None or not self._org.switches.refuse_unselected_channels:
+            return False
+        return not self._org.selection.on_default_channel(channel.single)
 
     def _unsubscribe(self, message: Message, exchange: Exchange) -> None:
         client = self._known(message, exchange)

@@ -24,10 +24,14 @@ TOO_MANY_EVENTS = "403::Organization total events daily limit exceeded"
 VERSION_MISSING = "400::API version in the URI is mandatory. URI format: '/cometd/67.0'"
 VERSION_TOO_OLD = "400::Unsupported API version. Only API versions '37.0' and later are supported."
 
-AGAIN: Answer = {"reconnect": "retry", "interval": 0}
 HANDSHAKE_ADVICE: Answer = {"interval": 0, "reconnect": "handshake"}
 STOP_ADVICE: Answer = {"reconnect": "none", "interval": 0}
 _EXT: Answer = {"replay": True, "payload.format": True}
+
+
+def again(interval: int, timeout: int) -> Answer:
+    """The advice of a first connect. Both numbers are milliseconds."""
+    return {"reconnect": "retry", "interval": interval, "timeout": timeout}
 
 
 def accepted(message: Message, **extra: object) -> Answer:

@@ -36,9 +36,12 @@ def register(app: typer.Typer) -> None:
         "emulator",
         short_help="A Salesforce org on this machine.",
         help=help_with(
-            "Run the emulator of a Salesforce org alone.",
-            "isthmus emulator --port 8080",
-            "isthmus emulator --port 0 --json      one line with the address and credentials, once it serves",
+            "Run a Salesforce org on this machine: OAuth, REST, Bulk API 2.0 and change events, to test integrations with.",
+            "isthmus emulator                                  on port 8080, until Ctrl-C",
+            "isthmus emulator --port 0 --json                  one line with the address and credentials, once it serves",
+            "isthmus emulator --seed org.yaml                  with objects, fields and records of your own",
+            "isthmus emulator --switch person_accounts=true    an org that has person accounts",
+            "isthmus emulator --keys ./keys --random-seed 7    the same credentials and ids in every run",
         ),
     )(_emulator)
 
@@ -81,19 +84,55 @@ def _emulator(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 picks a free one.")] = 8080,
     seed: Annotated[
         Path | None,
-        typer.Option("--seed", metavar="FILE", exists=True, dir_okay=False, help="Records to start with."),
+        typer.Option(
+            "--seed",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="Objects, fields, records and rules to start with.",
+        ),
     ] = None,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    switch: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--switch", metavar="NAME=VALUE", help="A behaviour of the org; may be given several times."
+        ),
+    ] = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            "--keys", metavar="DIR", file_okay=False, help="Keep the app's private key in this folder."
+        ),
+    ] = None,
+    random_seed: Annotated[
+        int | None, typer.Option("--random-seed", metavar="N", help="The same ids and tokens in every run.")
+    ] = None,
+    poll: Annotated[
+        str,
+        typer.Option("--poll", metavar="DURATION", help="How long a connect waits for events; 0 means 110s."),
+    ] = "0",
     hold: Annotated[
         str, typer.Option("--hold", metavar="DURATION", help="Stop by itself after this time; 0 means never.")
     ] = "0",
 ) -> int:
     invocation = Invocation.of(context)
-    limit = seconds(hold)
+    limit, poll_seconds = seconds(hold), seconds(poll)
 
     from daemon.cli.composition import composition
     from daemon.runtime.runner import run
 
     return run(
-        lambda: composition().run_emulator(port=port, seed=seed, as_json=invocation.flags.json, hold=limit),
+        lambda: composition().run_emulator(
+            host=host,
+            port=port,
+            seed=seed,
+            switches=switch or (),
+            keys=keys,
+            random_seed=random_seed,
+            poll=poll_seconds,
+            as_json=invocation.flags.json,
+            hold=limit,
+        ),
         debug=invocation.flags.debug,
     )

@@ -211,10 +211,23 @@ def test_the_commands_that_stay_give_back_what_the_program_says(isthmus: Run, si
     Path("seed.json").write_text("{}")
     assert isthmus("run", "--migrate", "--once").status == 3
     assert isthmus("demo", "--check", "--keep", "here").status == 3
-    assert isthmus("emulator", "--port", "0", "--seed", "seed.json", "--json", "--hold", "5m").status == 3
+    asked = "--port 0 --seed seed.json --switch merge_events=false --keys keys --random-seed 7 --poll 2s --hold 5m --json"
+    assert isthmus("emulator", *asked.split()).status == 3
     run, demo, emulator = sides.ran
     assert run[0].name == "acme-prod"
     assert run[1] == {"migrate": True, "once": True}
     assert demo == ({"check": True, "database": None, "keep": Path("here")},)
-    assert emulator == ({"port": 0, "seed": Path("seed.json"), "as_json": True, "hold": 300.0},)
+    assert emulator == (
+        {
+            "host": "127.0.0.1",
+            "port": 0,
+            "seed": Path("seed.json"),
+            "switches": ["merge_events=false"],
+            "keys": Path("keys"),
+            "random_seed": 7,
+            "poll": 2.0,
+            "as_json": True,
+            "hold": 300.0,
+        },
+    )
     assert isthmus("emulator", "--seed", "missing.json").status == 2
