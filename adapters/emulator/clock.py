@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from email.utils import formatdate, parsedate_to_datetime
+from functools import lru_cache
 
 
 def rest_datetime(epoch: float) -> str:
@@ -31,7 +32,12 @@ def parse_datetime(text: str) -> int:
 
 def http_date(epoch: float) -> str:
     """An instant in the form of HTTP headers, always GMT."""
-    return formatdate(int(epoch), usegmt=True)
+    return _http_date(int(epoch))
+
+
+@lru_cache(maxsize=256)  # every answer carries a date, and most those of the last few seconds
+def _http_date(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 def parse_http_date(text: str) -> int:

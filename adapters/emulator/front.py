@@ -7,7 +7,7 @@ header, so that a client can measure the distance between the clocks.
 from __future__ import annotations
 
 import asyncio
-import re
+import gzip
 from dataclasses import dataclass
 from typing import assert_never
 from urllib.parse import unquote
@@ -29,6 +29,7 @@ from adapters.emulator.rest.api import RestApi
 from adapters.emulator.rest.schemas import versions
 
 _COMPRESS_FROM = 4096
+_COMPRESSION = 1  # the quickest: what is sent rarely leaves the machine
 _MOST_COMETD_BYTES = 32_768
 _LONGEST_HEAD = 16_384
 
@@ -211,14 +212,14 @@ class Front:
             headers["Sforce-Limit-Info"] = self._rest.limit_info()
         if not payload:
             del headers["Content-Type"]
-        response = web.Response(status=reply.status, body=payload, headers=headers)
         if (
             len(payload) >= _COMPRESS_FROM
             and target.kind != "cometd"
             and "gzip" in request.headers.get("Accept-Encoding", "")
         ):
-            response.enable_compression(web.ContentCoding.gzip)
-        return response
+            payload = gzip.compress(payload, _COMPRESSION, mtime=0)
+            headers["Content-Encoding"] = "gzip"
+        return web.Response(status=reply.status, body=payload, headers=headers)
 
     def _note(self, request: web.Request, target: _Target, status: int, started: float, body: bytes) -> None:
         entry = Entry(
@@ -248,7 +249,7 @@ def _call(request: web.Request, segments: tuple[str, ...], version: str, body: b
 def _count_records(kind: str, body: bytes) -> int:
     """How many records a write names, roughly: for the journal only."""
     if kind == "collections":
-        return len(re.findall(rb'"attributes"', body))
+        return body.count(b'"attributes"')
     return 1 if kind == "rows" and body else 0
 
 

@@ -110,24 +110,39 @@ class Route:
     kind: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """A template taken apart: its literal parts in lower case, and its names, each with their places."""
+
+    literals: tuple[tuple[int, str], ...]
+    names: tuple[tuple[int, str], ...]
+
+    @classmethod
+    def read(cls, parts: Sequence[str]) -> _Pattern:
+        """The pattern of the parts of a template."""
+        literals = ((place, part.lower()) for place, part in enumerate(parts) if not part.startswith("{"))
+        names = ((place, part[1:-1]) for place, part in enumerate(parts) if part.startswith("{"))
+        return cls(tuple(literals), tuple(names))
+
+
 class Router:
     """Finds the route of a request; the first that fits wins."""
 
     def __init__(self, routes: Sequence[Route]) -> None:
-        self._routes: dict[int, list[tuple[tuple[str, ...], Route]]] = {}
+        self._routes: dict[tuple[int, str], list[tuple[_Pattern, Route]]] = {}
         for route in routes:
-            parts = tuple(route.template.split("/")) if route.template else ()
-            self._routes.setdefault(len(parts), []).append((parts, route))
+            parts = route.template.split("/") if route.template else []
+            self._routes.setdefault(_shelf(parts), []).append((_Pattern.read(parts), route))
 
     def find(self, method: str, segments: tuple[str, ...]) -> tuple[Route, dict[str, str]]:
         """The route and the values of its named parts. Raises RequestRefused with 404 or 405."""
         known_path = False
-        for parts, route in self._routes.get(len(segments), ()):
-            arguments = _match(parts, segments)
-            if arguments is None:
+        lowered = [segment.lower() for segment in segments]
+        for pattern, route in self._routes.get(_shelf(lowered), ()):
+            if any(lowered[place] != text for place, text in pattern.literals):
                 continue
             if route.method == method or (method == "HEAD" and route.method == "GET"):
-                return route, arguments
+                return route, {name: segments[place] for place, name in pattern.names}
             known_path = True
         if known_path:
             message = f"HTTP Method '{method}' not allowed."
@@ -135,14 +150,9 @@ class Router:
         raise RequestRefused(404, "NOT_FOUND", "The requested resource does not exist")
 
 
-def _match(parts: tuple[str, ...], segments: tuple[str, ...]) -> dict[str, str] | None:
-    arguments = {}
-    for part, segment in zip(parts, segments, strict=True):
-        if part.startswith("{"):
-            arguments[part[1:-1]] = segment
-        elif part.lower() != segment.lower():
-            return None
-    return arguments
+def _shelf(parts: Sequence[str]) -> tuple[int, str]:
+    """Where the routes of a path are kept: every template begins with a literal part."""
+    return len(parts), parts[0].lower() if parts else ""
 
 
 def _client(options: str) -> str | None:

@@ -1,11 +1,13 @@
-"""What was asked of the org: a bounded list of requests, and counts that never forget."""
+"""What was asked of the org: a bounded list of requests, and counts of all of them."""
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 _MOST_ENTRIES = 20_000
+_MOST_PATH_CHARACTERS = 2_000
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class Entry:
 
 
 class Journal:
-    """The requests served since the start, or since it was cleared."""
+    """The requests served since the start, or since it was cleared: the newest 20,000, with at most 2,000 characters of their paths."""
 
     def __init__(self) -> None:
         self._entries: deque[Entry] = deque(maxlen=_MOST_ENTRIES)
@@ -30,8 +32,11 @@ class Journal:
 
     def add(self, entry: Entry) -> None:
         """Keep one request."""
+        if len(entry.path) > _MOST_PATH_CHARACTERS:
+            entry = replace(entry, path=entry.path[:_MOST_PATH_CHARACTERS])
         self._entries.append(entry)
-        self._counts[entry.kind, entry.method, entry.status] += 1
+        method = entry.method if entry.method in _METHODS else "other"  # clients may send whatever they like
+        self._counts[entry.kind, method, entry.status] += 1
 
     def clear(self) -> None:
         """Forget all requests and counts."""

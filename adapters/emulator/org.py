@@ -66,6 +66,8 @@ class Org:
             raise
         if transaction.lingers:
             self._lingering.append(transaction)
+        else:
+            self.release([transaction])
         changes = transaction.changes()
         if changes:
             self.composer.announce(changes, transaction.caller)
@@ -78,7 +80,8 @@ class Org:
     def release(self, transactions: Sequence[Transaction]) -> None:
         """End transactions that held locks."""
         for transaction in transactions:
-            self.records.locks.release(transaction)
+            if self.records.locks.held:
+                self.records.locks.release(transaction)
 
     def set_switches(self, values: Mapping[str, object]) -> None:
         """Set switches by name, all or none, with what they mean for the schema. Raises ValueError and TypeError."""

@@ -6,6 +6,7 @@ The checks of locks, licences and packages are functions that return the problem
 
 import ast
 import importlib.metadata
+import json
 import re
 import subprocess
 import sys
@@ -123,6 +124,22 @@ def all_lock_problems(root: Path = ROOT) -> list[str]:
     return problems
 
 
+def node_lock_problems(root: Path = ROOT) -> list[str]:
+    """Packages of the judges' lock that name where they were downloaded from, or have no hash."""
+    name = "tests/judges/jsforce/package-lock.json"
+    packages = json.loads((root / name).read_text())["packages"]
+    return [
+        f"{name}: {path} {problem}"
+        for path, package in packages.items()
+        if path
+        for problem, there in (
+            ("names an address", "resolved" in package),
+            ("has no hash", "integrity" not in package),
+        )
+        if there
+    ]
+
+
 def place_problems(root: Path = ROOT) -> list[str]:
     """Configuration that would only work on the machine where it was written."""
     problems = []
@@ -211,7 +228,7 @@ STEPS: Mapping[str, Callable[[], list[str]]] = {
     "lint": lambda: command_problems("ruff", "check"),
     "types": lambda: command_problems("mypy", "--explicit-package-bases"),
     "imports": lambda: command_problems("lint-imports", "--no-logo"),
-    "locks": all_lock_problems,
+    "locks": lambda: all_lock_problems() + node_lock_problems(),
     "places": place_problems,
     "licences": licence_problems,
     "packages": ownership_problems,

@@ -115,3 +115,17 @@ def test_the_longest_functions_are_listed(tmp_path: Path) -> None:
         "longest functions",
         "     3  daemon/one.py:4 long",
     ]
+
+
+def test_the_lock_of_the_judges_names_no_address() -> None:
+    assert check.node_lock_problems() == []
+
+
+def test_each_fault_of_the_judges_lock_is_seen(tmp_path: Path) -> None:
+    lock = tmp_path / "tests" / "judges" / "jsforce" / "package-lock.json"
+    lock.parent.mkdir(parents=True)
+    lock.write_text(
+        '{"packages": {"": {}, "a": {"resolved": "https://example.com/a.tgz"}, "b": {"integrity": "x"}}}'
+    )
+    problems = check.node_lock_problems(tmp_path)
+    assert [problem.partition(": ")[2] for problem in problems] == ["a names an address", "a has no hash"]

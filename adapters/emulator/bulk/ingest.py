@@ -17,19 +17,31 @@ from adapters.emulator.store.transaction import Transaction, coerce_id
 
 _OPERATIONS = frozenset({"insert", "update", "upsert", "delete", "hardDelete"})
 _ROWS_A_TRANSACTION = 200
+_ROWS_A_LOOK = 10_000
+"""Most rows that one look at a job saves, so that a large job does not keep all other requests waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What a job leaves: the files of the rows that were saved, refused, and not reached."""
+
+    successful: bytes
+    failed: bytes
+    unprocessed: bytes
 
 
 @dataclass(slots=True, kw_only=True)
 class IngestJob(Job):
-    """An ingest job with its upload and its results. Rows keep the columns of the upload."""
+    """An ingest job: its upload, then its rows with the columns of the upload, and after its end nothing but the three files."""
 
     caller: Caller
     key: str | None
     content: bytes | None = None
     header: list[str] = field(default_factory=list)
+    waiting: list[list[str]] = field(default_factory=list)
     succeeded: list[list[str]] = field(default_factory=list)
     refused: list[list[str]] = field(default_factory=list)
-    unprocessed: list[list[str]] = field(default_factory=list)
+    results: Results | None = None
 
     def shown(self) -> dict[str, object]:
         """The job as the API shows it, with what only ingest jobs have."""
@@ -102,6 +114,7 @@ class IngestJobs:
             )
         call.require_type("text/csv")
         job.content = call.body
+        job.rows = call.body.count(b"\n")
         return Reply(201)
 
     def set_state(self, call: Call) -> Reply:
@@ -111,7 +124,7 @@ class IngestJobs:
         if state == JobState.UPLOAD_COMPLETE and job.state is JobState.OPEN and job.content is not None:
             job.state = JobState.UPLOAD_COMPLETE
         elif state == JobState.ABORTED and job.state not in ENDED:
-            job.state = JobState.ABORTED
+            self._end(job, JobState.ABORTED)
         else:
             raise RequestRefused(400, "INVALIDJOBSTATE", f"A job in state {job.state} cannot become {state}")
         return Reply(200, job.shown())
@@ -121,7 +134,7 @@ class IngestJobs:
         job = self._find(call)
         running = job.state in {JobState.UPLOAD_COMPLETE, JobState.IN_PROGRESS}
         if running and self._shelf.step(job):
-            self._process(job)
+            self._advance(job)
         return Reply(200, job.shown())
 
     def delete(self, call: Call) -> Reply:
@@ -131,49 +144,78 @@ class IngestJobs:
 
     def successful(self, call: Call) -> Reply:
         """The rows that were saved, in an order of their own."""
-        job = self._find(call)
-        return self._sheet(job, ["sf__Id", "sf__Created", *job.header], job.succeeded)
+        return _file(self._results(call).successful)
 
     def failed(self, call: Call) -> Reply:
         """The rows that were refused, with the reason."""
-        job = self._find(call)
-        return self._sheet(job, ["sf__Id", "sf__Error", *job.header], job.refused)
+        return _file(self._results(call).failed)
 
     def unprocessed(self, call: Call) -> Reply:
         """The rows that were not reached."""
-        job = self._find(call)
-        return self._sheet(job, job.header, job.unprocessed)
+        return _file(self._results(call).unprocessed)
 
     def _find(self, call: Call) -> IngestJob:
         job = self._shelf.find(call)
         assert isinstance(job, IngestJob)
         return job
 
-    def _sheet(self, job: IngestJob, header: Sequence[str], rows: list[list[str]]) -> Reply:
+    def _results(self, call: Call) -> Results:
+        job = self._find(call)
+        return job.results or self._files(job, [], [], [])
+
+    def _files(
+        self,
+        job: IngestJob,
+        succeeded: list[list[str]],
+        refused: list[list[str]],
+        unprocessed: list[list[str]],
+    ) -> Results:
+        return Results(
+            self._content(job, ["sf__Id", "sf__Created", *job.header], succeeded),
+            self._content(job, ["sf__Id", "sf__Error", *job.header], refused),
+            self._content(job, job.header, unprocessed),
+        )
+
+    def _content(self, job: IngestJob, header: Sequence[str], rows: list[list[str]]) -> bytes:
         if self._org.switches.bulk_shuffle:
             rows = self._org.rng.sample(rows, len(rows))
-        content = sheet.write([header, *rows], job.delimiter, job.line_end)
-        return Reply(200, content=content, content_type=CSV_TYPE)
+        if not header:
+            return b""
+        cells = ([sheet.escaped(cell) for cell in row] for row in (header, *rows))
+        return sheet.write(cells, job.delimiter, job.line_end)
 
-    def _process(self, job: IngestJob) -> None:
-        try:
-            job.header, rows = sheet.read(job.content or b"", job.delimiter)
-        except ValueError as error:
-            job.state = JobState.FAILED
-            job.error = f"InvalidBatch : Failed to parse CSV: {error}"
-            return
-        unknown = self._unknown_column(job)
-        if unknown is not None:
-            job.state, job.error = JobState.FAILED, f"InvalidBatch : Field name not found : {unknown}"
-            job.unprocessed = rows
-            return
-        for start in range(0, len(rows), _ROWS_A_TRANSACTION):
+    def _advance(self, job: IngestJob) -> None:
+        """Read the upload at first, then save some of its rows; end the job after the last."""
+        if job.content is not None:
+            job.error = self._open(job, job.content)
+            job.content = None
+            if job.error is not None:
+                self._end(job, JobState.FAILED)
+                return
+        reached = min(job.processed + _ROWS_A_LOOK, len(job.waiting))
+        for start in range(job.processed, reached, _ROWS_A_TRANSACTION):
             with self._org.transaction(job.caller) as transaction:
-                for row in rows[start : start + _ROWS_A_TRANSACTION]:
+                for row in job.waiting[start : min(start + _ROWS_A_TRANSACTION, reached)]:
                     self._save(job, transaction, row)
-        job.processed = len(rows)
-        job.failed = len(job.refused)
-        job.state = JobState.COMPLETE
+        job.processed, job.failed = reached, len(job.refused)
+        if reached == len(job.waiting):
+            self._end(job, JobState.COMPLETE)
+        else:
+            job.state = JobState.IN_PROGRESS
+
+    def _open(self, job: IngestJob, content: bytes) -> str | None:
+        """Take the rows out of an upload; gives what is wrong with it."""
+        try:
+            job.header, job.waiting = sheet.read(content, job.delimiter)
+        except ValueError as error:
+            return f"InvalidBatch : Failed to parse CSV: {error}"
+        unknown = self._unknown_column(job)
+        return None if unknown is None else f"InvalidBatch : Field name not found : {unknown}"
+
+    def _end(self, job: IngestJob, state: JobState) -> None:
+        job.state = state
+        job.results = self._files(job, job.succeeded, job.refused, job.waiting[job.processed :])
+        job.content, job.waiting, job.succeeded, job.refused = None, [], [], []
 
     def _unknown_column(self, job: IngestJob) -> str | None:
         sobject = self._org.records.sobject(job.entity)
@@ -212,6 +254,10 @@ class IngestJobs:
         else:
             transaction.update(job.entity, record_id, given)
         return record_id, False
+
+
+def _file(content: bytes) -> Reply:
+    return Reply(200, content=content, content_type=CSV_TYPE)
 
 
 def _fields(header: Sequence[str], row: Sequence[str]) -> dict[str, object]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from adapters.emulator.bulk.sheet import delimiter_of, line_end_of
+from adapters.emulator.clock import rest_datetime
 from adapters.emulator.errors import RequestRefused
 from adapters.emulator.http import Call
 from adapters.emulator.org import Org
@@ -25,6 +26,9 @@ class JobState(StrEnum):
 
 
 ENDED = frozenset({JobState.COMPLETE, JobState.FAILED, JobState.ABORTED})
+_KEPT_SECONDS = 7 * 86_400
+_MOST_JOBS = 1000
+_MOST_ROWS = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +45,13 @@ class JobRequest:
 
 @dataclass(slots=True, kw_only=True)
 class Job:
-    """A job. `polls` counts how often it was looked at before its end."""
+    """A job. `polls` counts how often it was looked at before its end, `rows` is how many it keeps of its upload or its result."""
 
     request: JobRequest
     operation: str
     entity: str
     state: JobState
+    rows: int = 0
     processed: int = 0
     failed: int = 0
     polls: int = 0
@@ -90,7 +95,7 @@ class Job:
 
 
 class JobShelf:
-    """The jobs of one kind, by id."""
+    """The jobs of one kind, by id: those of seven days, but at most 1,000 with 2,000,000 rows in all. The oldest go first, the newest never."""
 
     def __init__(self, org: Org) -> None:
         self.org = org
@@ -113,13 +118,19 @@ class JobShelf:
         return request
 
     def put(self, job: Job) -> None:
-        """Keep a new job."""
+        """Keep a new job, and let go of old ones."""
         self._jobs[job.request.id] = job
+        rows = sum(item.rows for item in self._jobs.values())
+        for old in list(self._jobs.values())[:-1]:
+            if not (self._is_expired(old) or len(self._jobs) > _MOST_JOBS or rows > _MOST_ROWS):
+                break
+            rows -= old.rows
+            del self._jobs[old.request.id]
 
     def find(self, call: Call) -> Job:
         """The job a call names. Raises RequestRefused."""
         job = self._jobs.get(call.arguments["id"])
-        if job is None:
+        if job is None or self._is_expired(job):
             raise RequestRefused(404, "NOT_FOUND", "The requested resource does not exist")
         return job
 
@@ -131,7 +142,7 @@ class JobShelf:
 
     def all(self) -> list[Job]:
         """All jobs, oldest first."""
-        return list(self._jobs.values())
+        return [job for job in self._jobs.values() if not self._is_expired(job)]
 
     def step(self, job: Job) -> bool:
         """Count a look at a running job; tells whether it is time to end it."""
@@ -140,3 +151,6 @@ class JobShelf:
             job.state = JobState.IN_PROGRESS
             return False
         return True
+
+    def _is_expired(self, job: Job) -> bool:
+        return job.request.created < rest_datetime(self.org.clock.now() - _KEPT_SECONDS)

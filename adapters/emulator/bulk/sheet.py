@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from adapters.emulator.clock import event_datetime
 from adapters.emulator.errors import RequestRefused
@@ -35,10 +35,14 @@ def line_end_of(name: object) -> str:
 
 
 def write(rows: Iterable[Sequence[str]], delimiter: str, line_end: str) -> bytes:
-    """Rows as CSV; every cell is quoted, as Salesforce does."""
-    buffer = io.StringIO()
-    csv.writer(buffer, delimiter=delimiter, lineterminator=line_end, quoting=csv.QUOTE_ALL).writerows(rows)
-    return buffer.getvalue().encode()
+    """Rows as CSV; every cell is quoted, as Salesforce does. The cells come as `column` and `escaped` make them."""
+    between = f'"{delimiter}"'
+    return "".join(f'"{between.join(row)}"{line_end}' for row in rows).encode()
+
+
+def escaped(text: str) -> str:
+    """A text as the inside of a quoted cell."""
+    return text.replace('"', '""')
 
 
 def read(content: bytes, delimiter: str) -> tuple[list[str], list[list[str]]]:
@@ -65,12 +69,12 @@ def _quoted_cells(delimiter: str) -> str:
     return rf'(?<![^{re.escape(delimiter)}\r\n])"(?:[^"]|"")*"'
 
 
-def cells(field: Field) -> Callable[[Value], str]:
-    """How the values of a field become cells: null is empty, a datetime ends in Z."""
+def column(field: Field, values: Iterable[Value]) -> list[str]:
+    """The values of a field as the insides of quoted cells: null is empty, a datetime ends in Z."""
     match field.type:
         case FieldType.BOOLEAN:
-            return lambda value: "" if value is None else str(value).lower()
+            return ["" if value is None else str(value).lower() for value in values]
         case FieldType.DATETIME:
-            return lambda value: event_datetime(value) if isinstance(value, str) else ""
+            return [event_datetime(value) if isinstance(value, str) else "" for value in values]
         case _:
-            return lambda value: value if isinstance(value, str) else "" if value is None else str(value)
+            return ["" if value is None else escaped(str(value)) for value in values]

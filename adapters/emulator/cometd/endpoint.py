@@ -15,7 +15,7 @@ from adapters.emulator.cometd import replies
 from adapters.emulator.cometd.allocation import Deliveries
 from adapters.emulator.cometd.clients import Client, Clients, Subscription
 from adapters.emulator.cometd.replies import Answer, Message
-from adapters.emulator.events.delivery import messages
+from adapters.emulator.events.delivery import Delivery
 from adapters.emulator.events.log import TIP
 from adapters.emulator.events.selection import Channel
 from adapters.emulator.oauth.sessions import Session, Sessions
@@ -180,6 +180,7 @@ class Streaming:
     def _next_of(self, subscription: Subscription, user_id: str) -> list[tuple[int, Answer]]:
         """A batch of one channel with the events' places on the log. What the channel does not carry is passed over, however much it is."""
         limit = self._org.switches.event_batch
+        delivery = Delivery(self._org.records, user_id, subscription.channel)
         found: list[tuple[int, Answer]] = []
         while not found:
             start = self._org.log.first_position(subscription.position)
@@ -187,10 +188,8 @@ class Streaming:
             if not events:
                 break
             subscription.position = start + len(events)
-            for offset, event in enumerate(events):
-                if subscription.channel.carries(event.sobject):
-                    made = messages(self._org.records, user_id, subscription.channel, event)
-                    found += [(start + offset, message) for message in made]
+            for place, event in enumerate(events, start):
+                found += [(place, message) for message in delivery.messages(event)]
         return found
 
     def _subscribe(self, message: Message, exchange: Exchange) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import orjson
 
 from adapters.emulator.clock import OrgClock
 from adapters.emulator.events.log import EventLog
-from adapters.emulator.events.message import ChangeEvent, Draft, draft, schema_id
+from adapters.emulator.events.message import ChangeEvent, Draft, draft, event_data
 from adapters.emulator.ids import NO_RECORD
 from adapters.emulator.schema.sobject import SObject
 from adapters.emulator.store.caller import Caller
@@ -23,9 +23,10 @@ class _Commit:
     """What all events of one transaction share."""
 
     key: str
-    seconds: int
+    at: float
     number: int
     caller: Caller
+    origin: dict[str, object]
 
 
 class Composer:
@@ -69,32 +70,37 @@ class Composer:
         """Publish one event that no transaction made: a gap, an overflow, a wildcard."""
         self._publish([(1, made)], caller)
 
-    def _publish(self, drafts: Iterable[tuple[int, Draft]], caller: Caller) -> None:
+    def _publish(self, drafts: Sequence[tuple[int, Draft]], caller: Caller) -> None:
         commit = self._begin(caller)
-        self._log.append(self._event(commit, number, made) for number, made in drafts)
+        replay_ids = self._log.next_ids(len(drafts))
+        self._log.append(
+            self._event(commit, number, made, replay_id)
+            for (number, made), replay_id in zip(drafts, replay_ids, strict=True)
+        )
 
     def _begin(self, caller: Caller) -> _Commit:
         self._commit_number += self._rng.randrange(1, 2000)
         digits = f"{self._rng.getrandbits(128):032x}"
         key = "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
-        return _Commit(key, self._clock.seconds(), self._commit_number, caller)
+        return _Commit(key, self._clock.now(), self._commit_number, caller, self._origin(caller))
 
-    def _event(self, commit: _Commit, number: int, made: Draft) -> ChangeEvent:
+    def _event(self, commit: _Commit, number: int, made: Draft, replay_id: int) -> ChangeEvent:
         later = self._switches.split_transaction_time and number > 1
         header: dict[str, object] = {
             "entityName": made.sobject.name,
             "recordIds": list(made.record_ids),
             "changeType": made.change_type,
-            **self._origin(commit.caller),
+            **commit.origin,
             "transactionKey": commit.key,
             "sequenceNumber": number,
-            "commitTimestamp": (commit.seconds + int(later)) * 1000,
+            "commitTimestamp": (int(commit.at) + int(later)) * 1000,
             "commitNumber": commit.number,
             "commitUser": commit.caller.user_id,
         }
         if self._switches.changed_fields_in_events:
             header["changedFields"] = list(made.changed_fields)
-        return ChangeEvent(0, self._clock.now(), made.sobject, header, made.body, schema_id(made.sobject))
+        data = orjson.dumps(event_data(made.sobject, header, made.body, replay_id))
+        return ChangeEvent(replay_id, commit.at, made.sobject, data)
 
     def _origin(self, caller: Caller) -> dict[str, object]:
         """The `changeOrigin` of a header. What it is for changes in the user interface is a switch."""

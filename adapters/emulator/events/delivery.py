@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
-from adapters.emulator.events.message import Body, ChangeEvent, event_value, path_of, put_value
+from adapters.emulator.events.message import Body, ChangeEvent, event_data, event_value, path_of, put_value
 from adapters.emulator.events.selection import Channel
 from adapters.emulator.schema.sobject import SObject
 from adapters.emulator.store.records import Records
@@ -14,42 +15,73 @@ from adapters.emulator.store.records import Records
 _ENRICHABLE = frozenset({"UPDATE", "DELETE"})
 
 
-def messages(
-    records: Records, user_id: str, channel: Channel, event: ChangeEvent
-) -> Iterator[dict[str, object]]:
-    """The Bayeux messages of one event for one subscriber: usually one, none when the object is hidden from the user."""
-    if not records.permissions.events_visible(user_id, event.sobject):
-        return
-    hidden = records.permissions.hidden_fields(user_id, event.sobject)
-    enriched = channel.enriched.get(event.sobject.name, ())
-    if not hidden and not enriched:
-        if event.rendered is None:
-            event.rendered = orjson.Fragment(orjson.dumps(_data(event, event.header, event.body)))
-        yield {"channel": channel.name, "data": event.rendered}
-        return
-    header, body = _without(event, hidden)
-    if not enriched or header["changeType"] not in _ENRICHABLE:
-        yield {"channel": channel.name, "data": _data(event, header, body)}
-        return
-    yield from _enriched(records, channel, event, header, body, tuple(f for f in enriched if f not in hidden))
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What one subscriber sees of an object's events: the hidden fields, and those that enrich them. `open` is false when it sees none."""
+
+    open: bool
+    hidden: frozenset[str]
+    enriched: tuple[str, ...]
 
 
-def _data(event: ChangeEvent, header: dict[str, object], body: Body) -> dict[str, object]:
-    return {
-        "schema": event.schema,
-        "payload": {"ChangeEventHeader": header, **body},
-        "event": {"replayId": event.replay_id},
-    }
+class Delivery:
+    """One batch of events to one subscriber. What the subscriber may see is looked up once for each object, so a batch must be made at once."""
+
+    def __init__(self, records: Records, user_id: str, channel: Channel) -> None:
+        self._records = records
+        self._user_id = user_id
+        self._channel = channel
+        self._views: dict[SObject, _View] = {}
+
+    def messages(self, event: ChangeEvent) -> list[dict[str, object]]:
+        """The Bayeux messages of an event: usually one, none when the channel does not carry its object or it is hidden from the user."""
+        view = self._views.get(event.sobject)
+        if view is None:
+            view = self._views[event.sobject] = self._view(event.sobject)
+        if not view.open:
+            return []
+        if not view.hidden and not view.enriched:
+            return [{"channel": self._channel.name, "data": orjson.Fragment(event.data)}]
+        header, body = event.opened()
+        _hide(event.sobject, header, body, view.hidden)
+        if not view.enriched or header["changeType"] not in _ENRICHABLE:
+            return [self._message(event, header, body)]
+        record_ids = header["recordIds"]
+        groups = (
+            [[item] for item in record_ids]
+            if self._records.switches.event_enrichment_unmerges
+            else [record_ids]
+        )
+        return [self._enriched(event, header | {"recordIds": group}, body, view) for group in groups]
+
+    def _view(self, sobject: SObject) -> _View:
+        permissions = self._records.permissions
+        hidden = permissions.hidden_fields(self._user_id, sobject)
+        enriched = self._channel.enriched.get(sobject.name, ())
+        is_open = self._channel.carries(sobject) and permissions.events_visible(self._user_id, sobject)
+        return _View(is_open, hidden, tuple(name for name in enriched if name not in hidden))
+
+    def _enriched(
+        self, event: ChangeEvent, header: dict[str, Any], body: Body, view: _View
+    ) -> dict[str, object]:
+        """A copy of the event for some of its records; all copies share the replay id. Values are those of now, not of the event's time."""
+        filled: Body = {
+            name: dict(value) if isinstance(value, dict) else value for name, value in body.items()
+        }
+        _fill(self._records, event.sobject, str(header["recordIds"][0]), filled, view.enriched)
+        return self._message(event, header, filled)
+
+    def _message(self, event: ChangeEvent, header: dict[str, Any], body: Body) -> dict[str, object]:
+        data = event_data(event.sobject, header, body, event.replay_id)
+        return {"channel": self._channel.name, "data": data}
 
 
-def _without(event: ChangeEvent, hidden: frozenset[str]) -> tuple[dict[str, object], Body]:
+def _hide(sobject: SObject, header: dict[str, Any], body: Body, hidden: frozenset[str]) -> None:
+    """Take hidden fields out of a header and a body."""
     if not hidden:
-        return event.header, event.body
-    body: Body = {
-        name: dict(value) if isinstance(value, dict) else value for name, value in event.body.items()
-    }
+        return
     paths = set()
-    for item in event.sobject.event_fields:
+    for item in sobject.event_fields:
         if item.name not in hidden:
             continue
         paths.add(path_of(item))
@@ -60,30 +92,8 @@ def _without(event: ChangeEvent, hidden: frozenset[str]) -> tuple[dict[str, obje
                 del body[item.compound or ""]
         elif item.component is None:
             body.pop(item.name, None)
-    changed = event.header.get("changedFields")
-    if not isinstance(changed, list):
-        return event.header, body
-    return event.header | {"changedFields": [path for path in changed if path not in paths]}, body
-
-
-def _enriched(
-    records: Records,
-    channel: Channel,
-    event: ChangeEvent,
-    header: dict[str, object],
-    body: Body,
-    fields: tuple[str, ...],
-) -> Iterator[dict[str, object]]:
-    """Copies of the event, one record each, that share the replay id. Values are those of now, not of the event's time."""
-    record_ids = header["recordIds"]
-    assert isinstance(record_ids, list)
-    groups = [[item] for item in record_ids] if records.switches.event_enrichment_unmerges else [record_ids]
-    for group in groups:
-        filled: Body = {
-            name: dict(value) if isinstance(value, dict) else value for name, value in body.items()
-        }
-        _fill(records, event.sobject, str(group[0]), filled, fields)
-        yield {"channel": channel.name, "data": _data(event, header | {"recordIds": group}, filled)}
+    if "changedFields" in header:
+        header["changedFields"] = [path for path in header["changedFields"] if path not in paths]
 
 
 def _fill(records: Records, sobject: SObject, record_id: str, body: Body, fields: tuple[str, ...]) -> None:

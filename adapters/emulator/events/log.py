@@ -10,6 +10,7 @@ import asyncio
 import random
 from bisect import bisect_left
 from collections.abc import Iterable
+from operator import attrgetter
 
 from adapters.emulator.clock import OrgClock
 from adapters.emulator.events.message import ChangeEvent
@@ -18,28 +19,44 @@ TIP = -1
 """Replay position for new events only."""
 EARLIEST = -2
 """Replay position for everything retained."""
+MOST_RETAINED = 500_000
+"""How many events are retained at most, however young they are: about as many megabytes as thousands of events."""
+_SLACK = MOST_RETAINED // 10
+"""How many more there may be before the oldest are let go of, all at once: a list gives up its beginning only as a whole."""
+_GAPS = (1, 1, 1, 2, 3, 7, 29)
+
+_replay_id = attrgetter("replay_id")
 
 
 class EventLog:
-    """Events in commit order. A position counts events since the org began, so it stays right when old ones are purged."""
+    """Events in commit order, for the retention time and of a bounded number.
+
+    A position counts events since the org began, so it stays right when old ones are purged: a subscriber is a position and no more, and a slow
+    one makes nobody keep anything for it.
+    """
 
     def __init__(self, clock: OrgClock, rng: random.Random, retention_seconds: float) -> None:
         self._clock = clock
         self._rng = rng
         self._retention = retention_seconds
         self._events: list[ChangeEvent] = []
-        self._ids: list[int] = []
         self._first = 0
         self._last_id = rng.randrange(10_000_000, 40_000_000)
         self._pulse = asyncio.Event()
 
+    def next_ids(self, count: int) -> list[int]:
+        """Fresh replay ids for so many events, which must be appended in this order."""
+        given = []
+        for gap in self._rng.choices(_GAPS, k=count):
+            self._last_id += gap
+            given.append(self._last_id)
+        return given
+
     def append(self, events: Iterable[ChangeEvent]) -> None:
-        """Store events at the end, give them their replay ids and wake everybody who waits."""
-        for event in events:
-            self._last_id += self._rng.choice((1, 1, 1, 2, 3, 7, 29))
-            event.replay_id = self._last_id
-            self._events.append(event)
-            self._ids.append(self._last_id)
+        """Store events at the end and wake everybody who waits."""
+        self._events.extend(events)
+        if len(self._events) > MOST_RETAINED + _SLACK:
+            self.expire(MOST_RETAINED)
         self.wake()
 
     @property
@@ -59,8 +76,8 @@ class EventLog:
             return self.end
         if replay_id == EARLIEST:
             return self._first
-        index = bisect_left(self._ids, replay_id)
-        if index < len(self._ids) and self._ids[index] == replay_id:
+        index = bisect_left(self._events, replay_id, key=_replay_id)
+        if index < len(self._events) and self._events[index].replay_id == replay_id:
             return self._first + index + 1
         return None
 
@@ -82,7 +99,6 @@ class EventLog:
         """Lose the events from a position on, as a restored backup does; their ids are never given again."""
         keep = max(end - self._first, 0)
         del self._events[keep:]
-        del self._ids[keep:]
         self.wake()
 
     def reset(self) -> None:
@@ -114,5 +130,4 @@ class EventLog:
     def _drop(self, count: int) -> None:
         if count:
             del self._events[:count]
-            del self._ids[:count]
             self._first += count

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -24,23 +24,40 @@ from adapters.emulator.store.values import Row, Value
 from adapters.emulator.switches import Switches
 
 Body: TypeAlias = dict[str, object]
+_HEADER = "ChangeEventHeader"
+_DATETIME = FieldType.DATETIME
 
-MAX_EVENT_CHARACTERS = 1_000_000
-"""A larger event is sent as a gap event: its ids without a body."""
+MAX_EVENT_BYTES = 1_000_000
+"""An event with a larger body is sent as a gap event: its ids without a body."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class ChangeEvent:
-    """One event on the stream. `at` is when it was stored, in seconds since 1970."""
+    """One event on the stream. `at` is when it was stored, in seconds since 1970.
+
+    `data` is the `data` part of its message as JSON: what most subscribers get as it is, and by far the smallest form to keep.
+    """
 
     replay_id: int
     at: float
     sobject: SObject
-    header: dict[str, object]
-    body: Body
-    schema: str
-    rendered: orjson.Fragment | None = field(default=None, repr=False)
-    """The `data` part as JSON, kept after the first delivery to an unrestricted user."""
+    data: bytes
+
+    def opened(self) -> tuple[dict[str, Any], Body]:
+        """Header and body, as a fresh copy."""
+        body: Body = orjson.loads(self.data)["payload"]
+        header = body.pop(_HEADER)
+        assert isinstance(header, dict)
+        return header, body
+
+
+def event_data(sobject: SObject, header: dict[str, Any], body: Body, replay_id: int) -> dict[str, object]:
+    """The `data` part of a message."""
+    return {
+        "schema": schema_id(sobject),
+        "payload": {_HEADER: header, **body},
+        "event": {"replayId": replay_id},
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +89,14 @@ def draft(change: RecordChange, switches: Switches) -> Draft | None:
                 return None
         case ChangeKind.DELETE:
             pass
-    if _size(body) > MAX_EVENT_CHARACTERS:
+    if len(orjson.dumps(body)) > MAX_EVENT_BYTES:
         return Draft(sobject, (change.record_id,), f"GAP_{change.kind}", (), {})
     return Draft(sobject, (change.record_id,), change.kind.value, changed, body)
 
 
 def event_value(item: Field, value: Value, switches: Switches) -> Value:
     """A stored value as events write it."""
-    if item.type is not FieldType.DATETIME or not isinstance(value, str):
+    if item.type is not _DATETIME or not isinstance(value, str):
         return value
     text = event_datetime(value)
     return text if switches.event_milliseconds else text.replace(".000Z", "Z")
@@ -117,7 +134,7 @@ def _whole_body(sobject: SObject, row: Row, switches: Switches) -> Body:
             continue
         if is_person and item.name == "Name":
             continue  # its parts follow, as an object of that name
-        put_value(body, item, event_value(item, value, switches))
+        put_value(body, item, event_value(item, value, switches) if item.type is _DATETIME else value)
     return body
 
 
@@ -166,7 +183,3 @@ def _collapse_cleared(sobject: SObject, after: Row, body: Body, changed: list[st
             body[compound] = None
             changed = [path for path in changed if not path.startswith(f"{compound}.")] + [compound]
     return changed
-
-
-def _size(body: Body) -> int:
-    return sum(len(value) for value in body.values() if isinstance(value, str))

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import random
 import string
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from adapters.emulator.clock import OrgClock
 from adapters.emulator.switches import Switches
 
 _ALPHABET = string.ascii_letters + string.digits + "._"
+_MOST_SESSIONS = 10_000
+_MOST_REFRESH_TOKENS = 20_000
 
 
 @dataclass(slots=True)
@@ -30,17 +32,19 @@ class Session:
 
 @dataclass(slots=True, eq=False)
 class Grant:
-    """A user's lasting approval of a client: the refresh token that is valid now, and those that were."""
+    """A user's lasting approval of a client: its refresh token is the one that is valid now."""
 
     user_id: str
     client_id: str
     current: str
-    spent: set[str] = field(default_factory=set)
     revoked: bool = False
 
 
 class Sessions:
-    """All tokens of the org."""
+    """All tokens of the org.
+
+    Of access tokens the 10,000 that were used last are kept, of refresh tokens, the spent ones among them, the 20,000 that were given last.
+    """
 
     def __init__(self, org_id: str, clock: OrgClock, rng: random.Random, switches: Switches) -> None:
         self._org_id = org_id
@@ -48,7 +52,9 @@ class Sessions:
         self._rng = rng
         self._switches = switches
         self._sessions: dict[str, Session] = {}
+        """The one that was used longest ago comes first."""
         self._grants: dict[str, Grant] = {}
+        """The grant behind each refresh token that was ever given."""
 
     def issue(self, user_id: str, client_id: str, grant: Grant | None = None) -> Session:
         """A new access token for a user."""
@@ -56,12 +62,13 @@ class Sessions:
         token = f"{self._org_id}!{self._random(72)}"
         session = Session(token, user_id, client_id, now, now, grant)
         self._sessions[token] = session
+        self._forget_idle(now)
         return session
 
     def grant(self, user_id: str, client_id: str, token: str | None = None) -> Grant:
         """A new grant with its first refresh token, which may be given."""
         made = Grant(user_id, client_id, token or f"5Aep861{self._random(60)}")
-        self._grants[made.current] = made
+        self._keep(made)
         return made
 
     def refresh(self, token: str) -> Grant | None:
@@ -69,13 +76,12 @@ class Sessions:
         found = self._grants.get(token)
         if found is None or found.revoked:
             return None
-        if token in found.spent:
+        if token != found.current:
             self._revoke(found)
             return None
         if self._switches.refresh_rotation:
-            found.spent.add(token)
             found.current = f"5Aep861{self._random(60)}"
-            self._grants[found.current] = found
+            self._keep(found)
         return found
 
     def find(self, token: str) -> Session | None:
@@ -88,6 +94,7 @@ class Sessions:
             del self._sessions[token]
             return None
         session.last_used = now
+        self._sessions[token] = self._sessions.pop(token)
         return session
 
     def revoke(self, token: str) -> bool:
@@ -116,6 +123,21 @@ class Sessions:
     def _revoke(self, grant: Grant) -> None:
         grant.revoked = True
         self._sessions = {key: value for key, value in self._sessions.items() if value.grant is not grant}
+
+    def _forget_idle(self, now: float) -> None:
+        while len(self._sessions) > 1:
+            token, session = next(iter(self._sessions.items()))
+            if (
+                len(self._sessions) <= _MOST_SESSIONS
+                and now - session.last_used <= self._switches.token_seconds
+            ):
+                break
+            del self._sessions[token]
+
+    def _keep(self, grant: Grant) -> None:
+        self._grants[grant.current] = grant
+        if len(self._grants) > _MOST_REFRESH_TOKENS:
+            del self._grants[next(iter(self._grants))]
 
     def _random(self, length: int) -> str:
         return "".join(self._rng.choices(_ALPHABET, k=length))

@@ -11,7 +11,7 @@ from adapters.emulator.soql import Result, execute, parse
 
 _LARGEST_BATCH = 2000
 _SMALLEST_BATCH = 200
-_MOST_LOCATORS = 500
+_MOST_CURSORS = 500
 
 
 @dataclass(slots=True)
@@ -25,11 +25,15 @@ class _Cursor:
 
 
 class Queries:
-    """`/query`, `/queryAll` and their locators."""
+    """`/query`, `/queryAll` and their locators.
+
+    At most 500 results with more than one page are kept; those that nobody has asked for longest go first, and so do those past their time.
+    """
 
     def __init__(self, org: Org) -> None:
         self._org = org
         self._cursors: dict[str, _Cursor] = {}
+        """The one that was used longest ago comes first."""
 
     def routes(self) -> list[Route]:
         """The resources of this family. A locator is taken under either name, because clients use both."""
@@ -52,16 +56,12 @@ class Queries:
     def more(self, call: Call) -> Reply:
         """A later page."""
         name, _, start = call.arguments["locator"].rpartition("-")
+        self._forget_idle()
         cursor = self._cursors.get(name)
-        now = self._org.clock.now()
-        if (
-            cursor is None
-            or cursor.user_id != call.user_id
-            or not start.isdigit()
-            or now - cursor.used_at > self._org.switches.locator_seconds
-        ):
+        if cursor is None or cursor.user_id != call.user_id or not start.isdigit():
             raise RequestRefused(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
-        cursor.used_at = now
+        cursor.used_at = self._org.clock.now()
+        self._cursors[name] = self._cursors.pop(name)
         return self._page(call, name, cursor, int(start))
 
     def tooling(self, call: Call) -> Reply:
@@ -91,9 +91,16 @@ class Queries:
         if result.total > cursor.batch:
             name = self._org.records.ids.new("01g")
             self._cursors[name] = cursor
-            if len(self._cursors) > _MOST_LOCATORS:
-                del self._cursors[next(iter(self._cursors))]
+            self._forget_idle()
         return self._page(call, name, cursor, 0)
+
+    def _forget_idle(self) -> None:
+        oldest = self._org.clock.now() - self._org.switches.locator_seconds
+        while self._cursors:
+            name, cursor = next(iter(self._cursors.items()))
+            if cursor.used_at >= oldest and len(self._cursors) <= _MOST_CURSORS:
+                break
+            del self._cursors[name]
 
     def _page(self, call: Call, name: str, cursor: _Cursor, start: int) -> Reply:
         end = start + cursor.batch

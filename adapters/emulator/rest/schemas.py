@@ -9,8 +9,9 @@ from adapters.emulator.errors import RequestRefused
 from adapters.emulator.events.message import schema_id
 from adapters.emulator.http import Call, Reply, Route
 from adapters.emulator.org import Org
-from adapters.emulator.schema.describe import full, summary
+from adapters.emulator.schema.describe import Reader, full, summary
 from adapters.emulator.schema.sobject import SObject
+from adapters.emulator.store.permissions import Ability
 
 _FIRST, _LAST = 37, 68
 _SEASONS = ("Spring", "Summer", "Winter")
@@ -81,7 +82,7 @@ class Schemas:
             return unchanged
         permissions = self._org.records.permissions
         shown = [
-            summary(sobject, call.path_version)
+            summary(sobject, self._reader(call, sobject))
             for sobject in self._org.catalog.all()
             if permissions.object_readable(call.user_id, sobject)
         ]
@@ -90,7 +91,9 @@ class Schemas:
     def basic(self, call: Call) -> Reply:
         """An object's summary."""
         sobject = self._sobject(call)
-        return Reply(200, {"objectDescribe": summary(sobject, call.path_version), "recentItems": []})
+        return Reply(
+            200, {"objectDescribe": summary(sobject, self._reader(call, sobject)), "recentItems": []}
+        )
 
     def describe(self, call: Call) -> Reply:
         """An object's fields and relationships, as far as the user may see them."""
@@ -98,17 +101,23 @@ class Schemas:
         unchanged = self._unchanged(call)
         if unchanged is not None:
             return unchanged
-        permissions = self._org.records.permissions
-        readable = frozenset(
-            f.name for f in sobject.fields if permissions.field_readable(call.user_id, sobject, f.name)
-        )
-        editable = frozenset(
-            f.name for f in sobject.fields if permissions.field_editable(call.user_id, sobject, f.name)
-        )
         types = self._org.records.table(self._org.records.sobject("RecordType")).live.values()
         own_types = [row for row in types if row["SobjectType"] == sobject.name]
-        described = full(self._org.catalog, sobject, call.path_version, readable, editable, own_types)
+        described = full(self._org.catalog, sobject, self._reader(call, sobject), own_types)
         return Reply(200, described, self._modified())
+
+    def _reader(self, call: Call, sobject: SObject) -> Reader:
+        permissions, user_id = self._org.records.permissions, call.user_id
+        abilities = permissions.abilities(user_id, sobject)
+        names = [field.name for field in sobject.fields]
+        return Reader(
+            call.path_version,
+            createable=Ability.CREATE in abilities,
+            editable=Ability.EDIT in abilities,
+            deletable=Ability.DELETE in abilities,
+            readable_fields=frozenset(n for n in names if permissions.field_readable(user_id, sobject, n)),
+            editable_fields=frozenset(n for n in names if permissions.field_editable(user_id, sobject, n)),
+        )
 
     def event_schema(self, call: Call) -> Reply:
         """A change event's schema, in outline: its id and its field names."""

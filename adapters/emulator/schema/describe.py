@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from adapters.emulator.schema.catalog import Catalog, ChildLink
 from adapters.emulator.schema.field import DECIMAL_TYPES, TEXT_TYPES, Field, FieldType
@@ -25,16 +26,29 @@ _SOAP_TYPES = {
 }
 
 
-def summary(sobject: SObject, version: str) -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who asks: the version of the API, what the user may do with the object, and the fields that may be read and written."""
+
+    version: str
+    createable: bool = True
+    editable: bool = True
+    deletable: bool = True
+    readable_fields: frozenset[str] = frozenset()
+    editable_fields: frozenset[str] = frozenset()
+
+
+def summary(sobject: SObject, reader: Reader) -> dict[str, object]:
     """One entry of the global describe."""
+    version = reader.version
     base = f"/services/data/{version}/sobjects/{sobject.name}"
     return {
         "activateable": False,
-        "createable": sobject.createable,
+        "createable": sobject.createable and reader.createable,
         "custom": sobject.custom,
         "customSetting": False,
         "deepCloneable": False,
-        "deletable": sobject.deletable,
+        "deletable": sobject.deletable and reader.deletable,
         "deprecatedAndHidden": False,
         "feedEnabled": False,
         "hasSubtypes": False,
@@ -53,7 +67,7 @@ def summary(sobject: SObject, version: str) -> dict[str, object]:
         "searchable": True,
         "triggerable": True,
         "undeletable": sobject.deletable and not sobject.hard_delete,
-        "updateable": sobject.updateable,
+        "updateable": sobject.updateable and reader.editable,
         "urls": {"sobject": base, "describe": f"{base}/describe", "rowTemplate": f"{base}/{{ID}}"},
     }
 
@@ -61,26 +75,28 @@ def summary(sobject: SObject, version: str) -> dict[str, object]:
 def full(
     catalog: Catalog,
     sobject: SObject,
-    version: str,
-    readable: frozenset[str],
-    editable: frozenset[str],
+    reader: Reader,
     record_types: Sequence[Mapping[str, object]] = (),
 ) -> dict[str, object]:
     """The describe of one object, holding only the fields that the asking user may read.
 
     `record_types` are the rows of RecordType that belong to the object; every object has the master type besides.
     """
-    return summary(sobject, version) | {
+    return summary(sobject, reader) | {
         "fields": [
-            _field(item, editable=item.name in editable) for item in sobject.fields if item.name in readable
+            _field(item, editable=item.name in reader.editable_fields)
+            for item in sobject.fields
+            if item.name in reader.readable_fields
         ],
         "childRelationships": [_child(link) for link in catalog.children(sobject)],
         "recordTypeInfos": [
             *(
-                _record_type(sobject, version, str(row["Id"]), str(row["Name"]), str(row["DeveloperName"]))
+                _record_type(
+                    sobject, reader.version, str(row["Id"]), str(row["Name"]), str(row["DeveloperName"])
+                )
                 for row in record_types
             ),
-            _record_type(sobject, version, _MASTER_TYPE, "Master", "Master"),
+            _record_type(sobject, reader.version, _MASTER_TYPE, "Master", "Master"),
         ],
         "supportedScopes": [{"label": "All", "name": "everything"}],
     }

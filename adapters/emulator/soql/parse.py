@@ -122,14 +122,22 @@ class _TreeBuilder(Transformer[Token, object]):
     def with_(self, _parts: list[Token]) -> dict[str, object]:
         return {}
 
-    def group(self, parts: list[Token]) -> dict[str, object]:
-        return {"group_by": tuple(str(part) for part in parts if part.type == "NAME")}
+    def group(self, parts: list[object]) -> dict[str, object]:
+        names = tuple(str(part) for part in parts if isinstance(part, Token) and part.type == "NAME")
+        clauses = {name: value for part in parts if isinstance(part, dict) for name, value in part.items()}
+        return {"group_by": names, **clauses}
+
+    def having(self, parts: list[object]) -> dict[str, object]:
+        return {"having": parts[-1]}
+
+    def call(self, parts: list[Token]) -> str:
+        return f"{parts[0].lower()}({parts[1]})"
 
     def order(self, parts: list[object]) -> dict[str, object]:
         return {"order": tuple(part for part in parts if isinstance(part, Order))}
 
     def order_item(self, parts: list[Token]) -> Order:
-        kinds = {part.type for part in parts}
+        kinds = {part.type for part in parts[1:]}
         return Order(str(parts[0]), "DESC" in kinds, "LAST" in kinds)
 
     def limit(self, parts: list[Token]) -> dict[str, object]:

@@ -57,17 +57,20 @@ def attributes(sobject: SObject, row: Row, version: str) -> Record:
     return {"type": sobject.name, "url": f"/services/data/{version}/sobjects/{sobject.name}/{row['Id']}"}
 
 
-def address_of(sobject: SObject, compound: Field, row: Row) -> Record | None:
+def _address(sobject: SObject, compound: Field) -> _Part:
     """A compound address in lower camel case, or None when all of it is empty."""
-    values: Record = {}
-    for field in sobject.fields:
-        if field.compound == compound.name and field.component:
-            values[field.component[0].lower() + field.component[1:]] = row.get(field.name)
-    return values if any(value is not None for value in values.values()) else None
+    components = [
+        (field.component[0].lower() + field.component[1:], field.name)
+        for field in sobject.fields
+        if field.compound == compound.name and field.component
+    ]
 
+    def render(row: Row, _version: str) -> Record | None:
+        if not any(name in row for _, name in components):
+            return None
+        return {shown: row.get(name) for shown, name in components}
 
-def _address(sobject: SObject, field: Field) -> _Part:
-    return lambda row, _version: address_of(sobject, field, row)
+    return render
 
 
 def _parent(scope: Scope, link: Field, paths: list[str]) -> _Part:

@@ -14,7 +14,7 @@ from adapters.emulator.schema.field import FieldType
 from adapters.emulator.soql.aggregates import aggregate
 from adapters.emulator.soql.conditions import Conditions
 from adapters.emulator.soql.projection import Projection, Record
-from adapters.emulator.soql.scope import Getter, Scope
+from adapters.emulator.soql.scope import Bound, Scope
 from adapters.emulator.soql.tree import (
     Aggregate,
     ChildQuery,
@@ -43,7 +43,7 @@ class Result:
     aggregates: list[Record] | None
     columns: tuple[str, ...]
     """The selected paths as the client wrote them, for CSV headers."""
-    getters: tuple[Getter, ...]
+    paths: tuple[Bound, ...]
 
     def page(self, start: int, count: int, version: str = _LATEST) -> list[Record]:
         """Some of the records, rendered."""
@@ -73,8 +73,7 @@ def execute(records: Records, user_id: str, query: Query, *, include_deleted: bo
     for item in query.items:
         if isinstance(item, ChildQuery):
             _add_children(scope, projection, item.query)
-    getters = tuple(scope.bind(path).get for path in paths)
-    return Result(len(rows), rows, projection, None, paths, getters)
+    return Result(len(rows), rows, projection, None, paths, tuple(scope.bind(path) for path in paths))
 
 
 def _scope(records: Records, user_id: str, query: Query) -> Scope:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -23,6 +23,13 @@ class Bound:
     get: Getter
     direct: bool
     """Whether the field belongs to the queried object itself, not to a parent."""
+
+    def values(self, rows: Iterable[Row]) -> list[Value]:
+        """The values of many rows, as `get` would give them one by one."""
+        if self.direct:
+            name = self.field.name
+            return [row.get(name) for row in rows]
+        return [self.get(row) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +75,13 @@ class Scope:
     def steps(self, path: str) -> list[str]:
         """The parts of a path, without the query's own alias or object name in front."""
         parts = path.split(".")
+        if len(parts) == 1:
+            return parts
         head = parts[0].lower()
         own_names = {(self.alias or "").lower(), self.sobject.name.lower()} - set(
             self.sobject.by_relationship
         )
-        return parts[1:] if len(parts) > 1 and head in own_names else parts
+        return parts[1:] if head in own_names else parts
 
     def bind(self, path: str) -> Bound:
         """A path such as `Name` or `Account.Owner.Name`. Raises RequestRefused."""

@@ -148,6 +148,7 @@ class Query:
     alias: str | None = None
     where: Condition | None = None
     group_by: tuple[str, ...] = ()
+    having: Condition | None = None
     order: tuple[Order, ...] = ()
     limit: int | None = None
     offset: int = 0

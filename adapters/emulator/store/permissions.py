@@ -62,6 +62,10 @@ class Permissions:
         refused = self._refused[ability]
         return not refused or not ((user, sobject.name) in refused or (EVERYONE, sobject.name) in refused)
 
+    def abilities(self, user: str, sobject: SObject) -> frozenset[Ability]:
+        """All that the user may do with the object, as far as permissions go."""
+        return frozenset(ability for ability in Ability if self.object_allowed(user, sobject, ability))
+
     def object_readable(self, user: str, sobject: SObject) -> bool:
         """Whether the object is there at all for the user."""
         return self.object_allowed(user, sobject, Ability.READ)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.emulator import Emulator, EmulatorOptions
-from tests.integration.emulator.plain_client import PlainClient
+from tests.support.plain_client import ALL_EVENTS, PlainClient, PlainStream
 
 _SEED = """
 objects:
@@ -54,3 +54,11 @@ async def emulator(tmp_path: Path, key_directory: Path) -> AsyncIterator[Emulato
 async def client(emulator: Emulator) -> AsyncIterator[PlainClient]:
     async with PlainClient(emulator.announcement) as plain:
         yield plain
+
+
+@pytest.fixture
+async def stream(client: PlainClient) -> PlainStream:
+    """A session that hears every new event of every selected object."""
+    opened = await PlainStream(client).open()
+    assert (await opened.subscribe(ALL_EVENTS))["successful"]
+    return opened

@@ -9,29 +9,61 @@ import aiohttp
 import pytest
 
 from adapters.emulator import Emulator, EmulatorOptions, SeedRefused
-from tests.integration.emulator.plain_client import PlainClient
+from tests.support.plain_client import PlainClient, collection
 
 
-@pytest.mark.conformance(44)
-async def test_a_fault_answers_in_the_place_of_the_org(client: PlainClient) -> None:
-    lock = {
-        "method": "POST",
-        "path": "/sobjects/Account$",
-        "times": 1,
-        "status": 400,
-        "code": "UNABLE_TO_LOCK_ROW",
-    }
-    await client.control("POST", "faults", lock)
-    refused = await client.rest("POST", "sobjects/Account", json={"Name": "A"})
-    assert refused.body == [{"message": "An unexpected error occurred", "errorCode": "UNABLE_TO_LOCK_ROW"}]
-    await client.create("Account", Name="A")
-    await client.control(
-        "POST", "faults", {"api": "query", "status": 503, "body": "<html>maintenance</html>"}
-    )
-    page = await client.rest("GET", "query", params={"q": "SELECT Id FROM Account"})
-    assert (page.status, page.headers["Content-Type"]) == (503, "text/html;charset=UTF-8")
+async def test_faults_end_after_their_times_or_when_they_are_removed(client: PlainClient) -> None:
+    await client.control("POST", "faults", {"api": "rows", "times": 2, "code": "UNABLE_TO_LOCK_ROW"})
+    await client.control("POST", "faults", {"api": "query", "path": "/query$", "status": 503})
+    for expected in (500, 500, 201):
+        assert (await client.rest("POST", "sobjects/Account", json={"Name": "A"})).status == expected
+    [left] = (await client.control("GET", "faults"))["faults"]
+    assert (left["action"], left["api"], left["path"], left["matched"]) == ("answer", "query", "/query$", 0)
+    asked = {"q": "SELECT Id FROM Account"}
+    assert (await client.rest("GET", "query", params=asked)).status == 503
     await client.control("DELETE", "faults")
-    assert len(await client.query("SELECT Id FROM Account")) == 1
+    assert (await client.rest("GET", "query", params=asked)).status == 200
+    assert (await client.control("GET", "faults"))["faults"] == []
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"action": "answer", "status": 503},
+        {"action": "refuse_records", "api": "collections", "code": "UNABLE_TO_LOCK_ROW"},
+    ],
+    ids=lambda fault: str(fault["action"]),
+)
+async def test_a_fault_hits_a_part_of_what_fits(client: PlainClient, fault: dict[str, object]) -> None:
+    await client.control("POST", "faults", fault | {"rate": 0.5})
+    request = collection("Account", {"Name": "A"})
+    outcomes = []
+    for _ in range(40):
+        answer = await client.rest("POST", "composite/sobjects", json=request)
+        outcomes.append(answer.status == 200 and answer.body[0]["success"])
+    assert 5 < outcomes.count(False) < 35
+    [shown] = (await client.control("GET", "faults"))["faults"]
+    assert (shown["rate"], shown["matched"]) == (0.5, outcomes.count(False))
+
+
+async def test_a_late_answer_with_a_rate_is_late_only_now_and_then(client: PlainClient) -> None:
+    loop = asyncio.get_running_loop()
+    await client.control("POST", "faults", {"action": "latency", "seconds": 0.1, "rate": 0.5})
+    late = 0
+    for _ in range(20):
+        started = loop.time()
+        await client.rest("GET", "limits")
+        late += loop.time() - started >= 0.1
+    assert 0 < late < 20
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.5, "half", True])
+async def test_a_rate_is_a_number_from_0_to_1(client: PlainClient, rate: object) -> None:
+    token = f"Bearer {client.announcement.control_token}"
+    answer = await client.send("POST", "/__control/faults", auth=token, json={"rate": rate})
+    assert answer.status == 400
+    assert "rate" in answer.body["error"]
+    assert (await client.control("GET", "faults"))["faults"] == []
 
 
 async def test_a_dropped_reply_leaves_the_work_done(client: PlainClient) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from adapters.emulator import Emulator
-from tests.integration.emulator.plain_client import PlainClient
+from tests.support.plain_client import PlainClient
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from adapters.emulator import ids
-from tests.integration.emulator.plain_client import PlainClient
+from tests.support.plain_client import PlainClient
 
 
 async def test_versions_need_no_session(client: PlainClient) -> None:
@@ -67,7 +67,6 @@ async def test_global_describe_and_event_schema(client: PlainClient) -> None:
     assert schema["fields"][0]["name"] == "ChangeEventHeader"
 
 
-@pytest.mark.conformance(44)
 async def test_the_daily_allowance_is_counted_and_enforced(client: PlainClient) -> None:
     first = await client.rest("GET", "limits")
     assert first.headers["Sforce-Limit-Info"] == "api-usage=1/1000000"
@@ -86,7 +85,6 @@ async def test_large_answers_are_compressed_for_those_who_accept_it(client: Plai
     assert "Content-Encoding" not in plain.headers
 
 
-@pytest.mark.conformance(43)
 @pytest.mark.parametrize(
     ("short", "check"),
     [

@@ -2,16 +2,58 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 import orjson
 
-from adapters.emulator import Announcement
-
 VERSION = "v67.0"
+ALL_EVENTS = "/data/ChangeEvents"
+
+
+class Address(Protocol):
+    """Where an org is and who may use it: what an emulator tells at its start."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def org_id(self) -> str: ...
+    @property
+    def client_id(self) -> str: ...
+    @property
+    def client_secret(self) -> str: ...
+    @property
+    def username(self) -> str: ...
+    @property
+    def private_key_file(self) -> str: ...
+    @property
+    def access_token(self) -> str: ...
+    @property
+    def control_url(self) -> str: ...
+    @property
+    def control_token(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class OrgAddress:
+    """An address by itself, free of the process that serves it."""
+
+    url: str
+    org_id: str
+    client_id: str
+    client_secret: str
+    username: str
+    private_key_file: str
+    access_token: str
+    control_url: str
+    control_token: str
+
+    def with_token(self, access_token: str) -> OrgAddress:
+        """The same org with another session."""
+        return replace(self, access_token=access_token)
 
 
 @dataclass(frozen=True)
@@ -27,7 +69,7 @@ class Answer:
 class PlainClient:
     """One user's requests, with a cookie jar that keeps what it gets."""
 
-    def __init__(self, announcement: Announcement, token: str | None = None) -> None:
+    def __init__(self, announcement: Address, token: str | None = None) -> None:
         self.announcement = announcement
         self.token = token or announcement.access_token
         self._session: aiohttp.ClientSession | None = None
@@ -62,9 +104,9 @@ class PlainClient:
         """A request to a versioned resource."""
         return await self.send(method, f"/services/data/{version}/{path}", **kwargs)
 
-    async def query(self, soql: str) -> list[dict[str, Any]]:
-        """The records of a query that must succeed."""
-        answer = await self.rest("GET", "query", params={"q": soql})
+    async def query(self, soql: str, *, deleted: bool = False) -> list[dict[str, Any]]:
+        """The records of a query that must succeed; with `deleted` those of the Recycle Bin too."""
+        answer = await self.rest("GET", "queryAll" if deleted else "query", params={"q": soql})
         assert answer.status == 200, answer.body
         return list(answer.body["records"])
 
@@ -73,6 +115,16 @@ class PlainClient:
         answer = await self.rest("POST", f"sobjects/{sobject}", json=values)
         assert answer.status == 201, answer.body
         return str(answer.body["id"])
+
+    async def update(self, sobject: str, record_id: str, **values: Any) -> None:
+        """Change a record, which must succeed."""
+        answer = await self.rest("PATCH", f"sobjects/{sobject}/{record_id}", json=values)
+        assert answer.status == 204, answer.body
+
+    async def delete(self, sobject: str, record_id: str) -> None:
+        """Delete a record, which must succeed."""
+        answer = await self.rest("DELETE", f"sobjects/{sobject}/{record_id}")
+        assert answer.status == 204, answer.body
 
     async def control(self, method: str, command: str, body: Any = None) -> Any:
         """A command of the control API that must succeed."""
@@ -120,7 +172,7 @@ class PlainStream:
         return await self._client.bayeux(message)
 
     async def subscribe(self, channel: str, replay: Any = None) -> dict[str, Any]:
-        """One /meta/subscribe; its answer."""
+        """One /meta/subscribe; its answer. The replay map names another channel too, as some clients do."""
         message: dict[str, Any] = {
             "channel": "/meta/subscribe",
             "clientId": self.client_id,
@@ -142,3 +194,43 @@ class PlainStream:
             assert fresh, f"silence after {len(found)} of {count} events"
             found += fresh
         return found
+
+    async def up_to_marker(self, sobject: str = "Task", **values: Any) -> list[dict[str, Any]]:
+        """The `data` of every event that came before that of a record made now: so silence is told without waiting."""
+        marker = await self._client.create(sobject, **(values or {"Subject": "marker"}))
+        found: list[dict[str, Any]] = []
+        while not found or header(found[-1])["recordIds"] != [marker]:
+            found += await self.events(1)
+        return found[:-1]
+
+
+def header(event: dict[str, Any]) -> dict[str, Any]:
+    """The ChangeEventHeader of an event."""
+    return dict(event["payload"]["ChangeEventHeader"])
+
+
+def body(event: dict[str, Any]) -> dict[str, Any]:
+    """The payload of an event without its header."""
+    return {name: value for name, value in event["payload"].items() if name != "ChangeEventHeader"}
+
+
+def kinds(events: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Object and change type of events, in their order."""
+    return [(header(event)["entityName"], header(event)["changeType"]) for event in events]
+
+
+def collection(sobject: str, *rows: dict[str, Any], **options: Any) -> dict[str, Any]:
+    """The body of a Collections call about records of one type."""
+    return {"records": [{"attributes": {"type": sobject}, **row} for row in rows], **options}
+
+
+async def token_of(client: PlainClient) -> str:
+    """A fresh access token of the integration user."""
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": client.announcement.client_id,
+        "client_secret": client.announcement.client_secret,
+    }
+    answer = await client.send("POST", "/services/oauth2/token", auth="", data=form)
+    assert answer.status == 200, answer.body
+    return str(answer.body["access_token"])
