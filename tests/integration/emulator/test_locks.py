@@ -54,13 +54,13 @@ async def test_a_lock_ends_after_its_time(client: PlainClient) -> None:
 async def test_a_slow_save_locks_its_record_and_its_parent(client: PlainClient) -> None:
     account = await client.create("Account", Name="A")
     contacts = [await client.create("Contact", LastName=name, AccountId=account) for name in "XY"]
-    await client.control("POST", "switches", {"transaction_seconds": 0.15})
+    await client.control("POST", "switches", {"transaction_seconds": 0.3})
     loop = asyncio.get_running_loop()
     started = loop.time()
     answers = await asyncio.gather(
         *(client.rest("PATCH", f"sobjects/Contact/{record}", json={"Title": "x"}) for record in contacts)
     )
-    assert loop.time() - started >= 0.15
+    assert loop.time() - started >= 0.3
     assert sorted(locked(answer) for answer in answers) == [False, True]
     free = await client.rest("PATCH", f"sobjects/Account/{account}", json={"Site": "x"})
     assert not locked(free)
@@ -69,7 +69,7 @@ async def test_a_slow_save_locks_its_record_and_its_parent(client: PlainClient) 
 
 
 async def race(client: PlainClient, field: str) -> list[Answer]:
-    await client.control("POST", "switches", {"transaction_seconds": 0.15})
+    await client.control("POST", "switches", {"transaction_seconds": 0.3})
     calls = [
         client.rest("PATCH", f"sobjects/Account/{field}/race", json={"Name": f"A{number}"})
         for number in range(2)
