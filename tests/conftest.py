@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.databases import Databases, disposable_databases
 
-_KEPT = frozenset({"ISTHMUS_SEEDS"})  # how many seeded histories a deep run plays
+_KEPT = frozenset({"ISTHMUS_SEEDS", "ISTHMUS_CELLS", "ISTHMUS_CELL_SEEDS"})  # how much a deep run plays
 for _name in list(os.environ):
     if _name.startswith(("ISTHMUS_", "PG")) and _name not in _KEPT:
         del os.environ[_name]  # or a developer's own server would be written to

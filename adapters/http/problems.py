@@ -17,6 +17,7 @@ from daemon.domain.failure import (
     UnreachableError,
     UsageError,
 )
+from daemon.ports.store import LeaseLostError
 
 CONTENT_TYPE = "application/problem+json"
 _STATUS: tuple[tuple[type[IsthmusError], int, str], ...] = (
@@ -70,6 +71,14 @@ def of_error(error: Exception) -> web.Response | None:
             return _of_isthmus(error)
         case CallFailedError():
             return _of_failed_call(error)
+        case LeaseLostError():
+            return _document(
+                503,
+                "not-leading",
+                "the daemon that answers does not lead",
+                "only the leader writes; this one stands by, or has just lost the lease",
+                "ask the leader, which isthmus leader status names: --api URL",
+            )
         case _:
             return None
 

@@ -6,6 +6,8 @@ from typing import Any
 from adapters.postgres.capture import Installed, InstalledFunction, InstalledTrigger
 from adapters.postgres.queries import QUERIES
 from adapters.postgres.session import Purpose, Session
+from daemon.domain.failure import CallFailedError, FailureKind
+from daemon.domain.identity import Identity
 from daemon.ports.clock import Clock
 from daemon.ports.database import Column, ServerFacts, TableDescription
 
@@ -22,6 +24,21 @@ async def server_facts(session: Session, clock: Clock) -> ServerFacts:
         round_trip=clock.monotonic() - begin,
         tls=row["tls"],
     )
+
+
+async def identity(session: Session) -> Identity:
+    """Which database this is. A service that hides the cluster's number or its log tells only a part."""
+    system = None
+    if await session.value(Purpose.ADMIN, QUERIES["may_read_identity"]):
+        system = await session.value(Purpose.ADMIN, QUERIES["system_identifier"])
+    number = await session.value(Purpose.ADMIN, QUERIES["database_number"])
+    try:
+        timeline = await session.value(Purpose.ADMIN, QUERIES["timeline"])
+    except CallFailedError as error:
+        if error.failure.kind is FailureKind.TRANSIENT:
+            raise
+        timeline = None
+    return Identity(system, number, timeline)
 
 
 async def describe_table(session: Session, name: str) -> TableDescription | None:

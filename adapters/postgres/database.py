@@ -5,15 +5,21 @@ No statement here waits for a lock beyond the bound of the pool, so none stands 
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 
 from adapters.postgres import capture, catalogue, migrate
+from adapters.postgres.documents import decode, encode
 from adapters.postgres.faults import told
 from adapters.postgres.pool import Pool
 from adapters.postgres.queries import QUERIES
 from adapters.postgres.session import Purpose, Session
 from daemon.domain.failure import CallFailedError
+from daemon.domain.identity import Identity
 from daemon.domain.mapping import Step
 from daemon.ports.database import CaptureProblem, ServerFacts, TableDescription
+from daemon.ports.failpoints import Failpoint
+
+_IDENTITY = "database_identity"
 
 
 class PostgresDatabase:
@@ -25,6 +31,19 @@ class PostgresDatabase:
     async def facts(self) -> ServerFacts:
         async with self._session("the database does not answer") as session:
             return await catalogue.server_facts(session, self._pool.clock)
+
+    async def identity(self) -> Identity:
+        async with self._session("the database does not say which one it is") as session:
+            return await catalogue.identity(session)
+
+    async def known_identity(self) -> Identity | None:
+        async with self._session("the database's identity cannot be looked up") as session:
+            text = await session.value(Purpose.ADMIN, QUERIES["setting"], _IDENTITY)
+            return Identity(**decode(text)) if text is not None else None
+
+    async def know(self, identity: Identity) -> None:
+        async with self._session("the database's identity cannot be kept") as session:
+            await session.execute(Purpose.ADMIN, QUERIES["set_setting"], _IDENTITY, encode(asdict(identity)))
 
     async def table(self, qualified: str) -> TableDescription | None:
         async with self._session(f"the table {qualified} cannot be looked up") as session:
@@ -40,7 +59,7 @@ class PostgresDatabase:
 
     async def migrate(self) -> Sequence[int]:
         async with self._session("the schema isthmus cannot be migrated") as session:
-            return await migrate.migrate(session)
+            return await migrate.migrate(session, self._pool.failpoints)
 
     async def capture_plan(self, steps: Sequence[Step]) -> Sequence[str]:
         async with self._session("capture cannot be looked up") as session:
@@ -50,7 +69,7 @@ class PostgresDatabase:
         async with self._session("capture cannot be installed") as session, session.transaction():
             installed = await catalogue.installed_capture(session)
             mended = sorted({problem.step for problem in capture.check(steps, installed)})
-            statements = await _run(session, capture.plan(steps, installed))
+            statements = await self._run(session, capture.plan(steps, installed))
             if mended:
                 await session.execute(Purpose.ADMIN, QUERIES["note_reinstalled"], mended)
             return statements
@@ -61,7 +80,9 @@ class PostgresDatabase:
 
     async def capture_remove(self, steps: Sequence[str]) -> Sequence[str]:
         async with self._session("capture cannot be removed") as session, session.transaction():
-            return await _run(session, capture.removal(steps, await catalogue.installed_capture(session)))
+            return await self._run(
+                session, capture.removal(steps, await catalogue.installed_capture(session))
+            )
 
     @asynccontextmanager
     async def _session(self, what: str) -> AsyncIterator[Session]:
@@ -71,8 +92,8 @@ class PostgresDatabase:
         except CallFailedError as error:
             raise told(what, error) from error
 
-
-async def _run(session: Session, statements: Sequence[str]) -> Sequence[str]:
-    for statement in statements:
-        await session.execute(Purpose.ADMIN, statement)
-    return statements
+    async def _run(self, session: Session, statements: Sequence[str]) -> Sequence[str]:
+        for statement in statements:
+            await session.execute(Purpose.ADMIN, statement)
+            await self._pool.failpoints.reach(Failpoint.BETWEEN_STATEMENTS)
+        return statements

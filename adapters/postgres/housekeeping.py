@@ -25,6 +25,7 @@ async def keep_house(pool: Pool, retention: Retention) -> None:
         await session.value(Purpose.ADMIN, QUERIES["forget_journal"], retention.journal_days)
         await session.execute(Purpose.ADMIN, QUERIES["forget_tombstones"], retention.tombstones)
         await session.execute(Purpose.ADMIN, QUERIES["forget_ledger"], retention.ledger)
+        await session.execute(Purpose.ADMIN, QUERIES["forget_gaps"], timedelta(days=retention.journal_days))
 
 
 async def remember_instance(pool: Pool, url: str) -> None:

@@ -27,6 +27,7 @@ class PostgresInspection:
             links = await session.fetch(Purpose.ADMIN, QUERIES["counts_links"])
             stored = await session.fetch(Purpose.ADMIN, QUERIES["counts_changes"])
             conflicts = await session.fetch(Purpose.ADMIN, QUERIES["counts_conflicts"])
+            gaps = await session.fetch(Purpose.ADMIN, QUERIES["counts_gaps"])
             jobs = await session.fetch(Purpose.ADMIN, QUERIES["counts_jobs"])
         steps: dict[str, dict[str, Any]] = {}
         for row in links:
@@ -35,6 +36,8 @@ class PostgresInspection:
             _add_changes(steps.setdefault(row["step"], {}), row)
         for row in conflicts:
             steps.setdefault(row["step"], {})["conflicts_open"] = row["records"]
+        for row in gaps:
+            steps.setdefault(row["step"], {})["gaps_open"] = row["gaps"]
         for row in jobs:
             steps.setdefault(row["step"], {}).update(
                 first_load=row["state"], processed=row["processed"], expected=row["expected"]
@@ -69,9 +72,19 @@ class PostgresInspection:
         return await self._page(query, (step, sf_id, key), limit, cursor)
 
     async def conflicts(
-        self, *, step: str | None = None, limit: int = 100, cursor: str | None = None
+        self,
+        *,
+        step: str | None = None,
+        ids: Sequence[int] = (),
+        limit: int = 100,
+        cursor: str | None = None,
     ) -> Page:
-        return await self._page("list_conflicts", (step,), limit, cursor)
+        return await self._page("list_conflicts", (step, list(ids)), limit, cursor)
+
+    async def gaps(
+        self, *, step: str | None = None, open_only: bool = False, limit: int = 100, cursor: str | None = None
+    ) -> Page:
+        return await self._page("list_gaps", (step, open_only), limit, cursor)
 
     async def log(
         self,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from adapters.postgres.queries import QUERIES, migrations
 from adapters.postgres.session import Purpose, Session
 from daemon.domain.failure import ConfigurationError
+from daemon.ports.failpoints import NO_FAILPOINTS, Failpoint, Failpoints
 
 DAYS_AHEAD = 7
 """For how many days from now on the journal has partitions."""
@@ -41,7 +42,7 @@ async def missing(session: Session) -> list[tuple[int, str, str]]:
     return [migration for migration in migrations() if migration[0] not in present]
 
 
-async def migrate(session: Session) -> Sequence[int]:
+async def migrate(session: Session, failpoints: Failpoints = NO_FAILPOINTS) -> Sequence[int]:
     """Apply what is missing; the numbers applied. A failure leaves those before it applied."""
     done = []
     if await missing(session):
@@ -56,6 +57,7 @@ async def migrate(session: Session) -> Sequence[int]:
             await session.execute(Purpose.ADMIN, sql)
             await session.execute(Purpose.ADMIN, QUERIES["migration_record"], number, name, checksum(sql))
             done.append(number)
+        await failpoints.reach(Failpoint.BETWEEN_STATEMENTS)
     await session.fetch(Purpose.ADMIN, QUERIES["make_partitions"], DAYS_AHEAD)
     return done
 

@@ -14,6 +14,7 @@ import asyncpg
 
 from adapters.postgres.session import Session, translated
 from daemon.ports.clock import Clock
+from daemon.ports.failpoints import NO_FAILPOINTS, Failpoints
 from daemon.ports.meter import Meter
 
 Password = Callable[[], str] | Callable[[], Awaitable[str]]
@@ -58,10 +59,12 @@ class Connector:
         meter: Meter,
         password: Password | None = None,
         settings: PoolSettings | None = None,
+        failpoints: Failpoints = NO_FAILPOINTS,
     ) -> None:
         self.settings = settings = settings or PoolSettings()
         self.clock = clock
         self.meter = meter
+        self.failpoints = failpoints
         self.arguments: dict[str, Any] = {
             "dsn": dsn,
             "password": password,
@@ -88,6 +91,7 @@ class Pool:
         self.connector = connector
         self.clock = connector.clock
         self.meter = connector.meter
+        self.failpoints = connector.failpoints
         self._pool: asyncpg.Pool | None = None
 
     async def open(self) -> None:

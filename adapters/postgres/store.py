@@ -3,17 +3,18 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-from adapters.postgres import changes, journal, links
+from adapters.postgres import changes, gaps, journal, links
 from adapters.postgres.lease import PostgresLease
 from adapters.postgres.pool import Pool
 from adapters.postgres.queries import QUERIES
-from adapters.postgres.session import Purpose, Session
+from adapters.postgres.session import Purpose, Session, translated
 from adapters.postgres.tables import Tables
 from adapters.postgres.unit import PostgresUnit
 from daemon.domain.change import Change, Source
 from daemon.domain.mapping import Step
 from daemon.domain.value import Raw
-from daemon.ports.store import LeaseLostError, Position
+from daemon.ports.failpoints import Failpoint
+from daemon.ports.store import ClosedGap, LeaseLostError, Position
 
 
 class PostgresStore:
@@ -68,6 +69,10 @@ class PostgresStore:
         async with self._pool.session() as session:
             return await links.linked(session, step, after, limit)
 
+    async def close_gaps(self) -> list[ClosedGap]:
+        async with self._fenced() as session:
+            return await gaps.close_filled(session)
+
     async def first_load(self, step: str) -> str | None:
         async with self._pool.session() as session:
             state: str | None = await session.value(Purpose.ADMIN, QUERIES["first_load"], step)
@@ -79,8 +84,11 @@ class PostgresStore:
 
     @asynccontextmanager
     async def _fenced(self) -> AsyncIterator[Session]:
-        async with self._pool.session() as session, session.transaction():
-            epoch = await session.value(Purpose.APPLY, QUERIES["lease_check"], self._lease.name)
-            if epoch is None or epoch != self._lease.epoch:
-                raise LeaseLostError(f"epoch {self._lease.epoch} is over, {epoch or 'none'} is current")
-            yield session
+        async with self._pool.session() as session:
+            async with session.transaction():
+                epoch = await session.value(Purpose.APPLY, QUERIES["lease_check"], self._lease.name)
+                if epoch is None or epoch != self._lease.epoch:
+                    raise LeaseLostError(f"epoch {self._lease.epoch} is over, {epoch or 'none'} is current")
+                yield session
+            with translated(self._pool.meter):
+                await self._pool.failpoints.reach(Failpoint.COMMIT_UNHEARD)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from adapters.postgres import changes as queue
+from adapters.postgres import gaps as gap_rows
 from adapters.postgres import journal as log
 from adapters.postgres import links as pairs
 from adapters.postgres import rows as user_rows
@@ -11,8 +12,10 @@ from adapters.postgres.queries import QUERIES
 from adapters.postgres.session import Purpose, Session
 from adapters.postgres.tables import Tables
 from daemon.domain.change import Change
+from daemon.domain.gap import Gap
 from daemon.domain.link import Link
 from daemon.domain.mapping import Identify, Step
+from daemon.domain.side import Side
 from daemon.ports.store import Deferral, JournalEntry, LedgerLine, Position, Row, RowResult, RowWrite
 
 
@@ -81,6 +84,17 @@ class PostgresUnit:
 
     async def ledger(self, lines: Sequence[LedgerLine]) -> None:
         await log.append_ledger(self._session, lines)
+
+    async def decide_conflicts(self, sf_id: str, fields: Sequence[str], side: Side, operator: str) -> None:
+        await self._session.execute(
+            Purpose.LOG, QUERIES["decide_conflicts"], sf_id, fields, side.value, operator
+        )
+
+    async def note_given_back(self, entry: int, operator: str) -> None:
+        await self._session.execute(Purpose.LOG, QUERIES["note_given_back"], entry, operator)
+
+    async def open_gaps(self, gaps: Sequence[Gap]) -> None:
+        await gap_rows.open_all(self._session, gaps)
 
     async def save_position(self, position: Position) -> None:
         await log.save_position(self._session, position)

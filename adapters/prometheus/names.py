@@ -179,16 +179,24 @@ SALESFORCE = (
         "salesforce_stream_events_total", "Events: accepted, echo, unknown or malformed", "channel", "outcome"
     ),
     _counter("salesforce_stream_reconnects_total", "Reconnections", "channel", "reason"),
-    _counter(
-        "salesforce_stream_gaps_total",
-        "Replay positions found expired: events were lost and a comparison was queued",
-        "channel",
-    ),
     _gauge(
         "salesforce_stream_replay_timestamp_seconds",
         "Commit time of the last event whose replay position is stored; 0 when there is none",
         "channel",
     ),
+    _gauge(
+        "salesforce_watermark_timestamp_seconds",
+        "Newest SystemModstamp of an object, as Salesforce itself says it",
+        "object",
+    ),
+    _counter(
+        "gaps_total",
+        "Gaps opened: event, overflow, position_lost, transport, silence or timeline",
+        "step",
+        "cause",
+    ),
+    _counter("gaps_closed_total", "Gaps that were filled and settled", "step", "cause"),
+    _gauge("gaps_open", "Gaps that are not closed yet", "step"),
     _counter("salesforce_token_refreshes_total", "Access tokens fetched: ok or failed", "outcome"),
 )
 POSTGRES = (

@@ -2,12 +2,15 @@
 
 Salesforce documents the calls: a job is polled until JobComplete, Failed or Aborted; results come in pages, each with
 the header row and with a `Sforce-Locator` header that is the text `null` at the end; an empty cell is null. A finished
-job's result does not change, so a page that breaks off is asked for again and the rows already given are skipped.
+job's result does not change, so a page that breaks off is asked for again and the rows already given are skipped: in this process or,
+by a bookmark, in the next one.
 """
 
 import asyncio
+import hashlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
+from dataclasses import dataclass
 from typing import Final
 
 import aiohttp
@@ -18,8 +21,8 @@ from adapters.salesforce.csv_rows import MalformedCsvError, csv_rows
 from adapters.salesforce.describe import COMPOUND_TYPES, Descriptions
 from adapters.salesforce.rows import fields_to_read
 from adapters.salesforce.session import Request, Session
-from daemon.domain.failure import CallFailedError
-from daemon.ports.salesforce import ObjectDescription, Record
+from daemon.domain.failure import CallFailedError, FailureKind
+from daemon.ports.salesforce import BookmarkLostError, ObjectDescription, Record, Sheet
 
 _FIRST_POLL_SECONDS: Final = 0.25
 _LONGEST_POLL_SECONDS: Final = 15.0
@@ -27,6 +30,9 @@ _PAGE_ATTEMPTS: Final = 4
 _DISCARD_SECONDS: Final = 5.0
 _RUNNING: Final = frozenset({"UploadComplete", "InProgress", "Open"})
 _NO_LOCATOR: Final = frozenset({"", "null"})
+_PASSING: Final = frozenset({FailureKind.TRANSIENT, FailureKind.LIMITED, FailureKind.AUTHENTICATION})
+_CALLS_AROUND: Final = 4
+"""Calls of a job beside its pages: its making, two looks at its state, its removal."""
 
 
 class BulkReader:
@@ -39,22 +45,52 @@ class BulkReader:
     async def scan(self, name: str, fields: Sequence[str]) -> AsyncGenerator[Sequence[Record], None]:
         """Every record of an object, in pages of some thousand; in no order. Raises CallFailedError."""
         description = await self._descriptions.renewed(name)
-        names = [
-            field for field in fields_to_read(description, fields) if not _is_compound(description, field)
-        ]
-        job = await self._start(soql.select(names, description.name))
+        columns = Columns(description, fields)
+        job = await self._start(_query(description, fields))
         try:
             await self._finished(job)
-            columns = Columns(description, fields)
-            locator: str | None = ""
-            while locator is not None:
-                position = _Page(locator)
-                async with aclosing(self._page(job, position, columns)) as pages:
-                    async for records in pages:
-                        yield records
-                locator = position.following
+            async with aclosing(self._read(job, _Place(), columns)) as pieces:
+                async for _, rows in pieces:
+                    yield [columns.record(row) for row in rows]
         finally:
             await self._discard(job)
+
+    async def sheets(
+        self, name: str, fields: Sequence[str], after: str | None
+    ) -> AsyncGenerator[Sheet, None]:
+        """Every record of an object as sheets. Raises CallFailedError; BookmarkLostError if `after` leads nowhere."""
+        description = await self._descriptions.renewed(name)
+        columns = Columns(description, fields)
+        query = _query(description, fields)
+        digest = hashlib.sha256(query.encode()).hexdigest()[:16]
+        job, place = (await self._start(query), _Place()) if after is None else _bookmarked(after, digest)
+        try:
+            await self._finished(job)
+        except CallFailedError as error:
+            if after is None or error.failure.kind in _PASSING:
+                raise
+            raise BookmarkLostError from error
+        async with aclosing(self._read(job, place, columns)) as pieces:
+            async for reached, rows in pieces:
+                yield columns.sheet(rows, f"{job}/{digest}/{reached.given}/{reached.locator}")
+        await self._discard(job)
+
+    def calls(self, count: int) -> int:
+        """About how many calls it takes to read so many records."""
+        return _CALLS_AROUND + -(-count // self._session.settings.bulk_page_records)
+
+    async def _read(
+        self, job: str, place: "_Place", columns: Columns
+    ) -> AsyncGenerator[tuple["_Place", list[list[str]]], None]:
+        """The rows of a result from a place on, some at a time, each with the place after them."""
+        locator: str | None = place.locator
+        given = place.given
+        while locator is not None:
+            page = _Page(locator, given)
+            async with aclosing(self._page(job, page, columns)) as pieces:
+                async for rows in pieces:
+                    yield _Place(locator, page.given), rows
+            locator, given = page.following, 0
 
     async def _discard(self, job: str) -> None:
         """Delete a job that nobody needs any more, if that can be done at once. Salesforce does so in seven days."""
@@ -100,21 +136,18 @@ class BulkReader:
             await clock.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_POLL_SECONDS)
 
-    async def _page(
-        self, job: str, position: "_Page", columns: Columns
-    ) -> AsyncGenerator[list[Record], None]:
-        """The records of one page. Continues where it broke off, a few times."""
-        given = 0
+    async def _page(self, job: str, page: "_Page", columns: Columns) -> AsyncGenerator[list[list[str]], None]:
+        """The rows of one page that were not given yet. Continues where it broke off, a few times."""
         for attempt in range(1, _PAGE_ATTEMPTS + 1):
             try:
-                skip = given
-                async with aclosing(self._once(job, position, columns)) as pieces:
+                skip = page.given
+                async with aclosing(self._once(job, page, columns)) as pieces:
                     async for rows in pieces:
                         fresh = rows[skip:]
                         skip -= len(rows) - len(fresh)
-                        given += len(fresh)
+                        page.given += len(fresh)
                         if fresh:
-                            yield [columns.record(row) for row in fresh]
+                            yield fresh
                 return  # noqa: TRY300 - the loop is the attempt
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 if attempt == _PAGE_ATTEMPTS:
@@ -125,13 +158,11 @@ class BulkReader:
             except MalformedCsvError as error:
                 raise CallFailedError(faults.senseless(f"a bulk result is malformed: {error}")) from error
 
-    async def _once(
-        self, job: str, position: "_Page", columns: Columns
-    ) -> AsyncGenerator[list[list[str]], None]:
+    async def _once(self, job: str, page: "_Page", columns: Columns) -> AsyncGenerator[list[list[str]], None]:
         settings = self._session.settings
         query = f"maxRecords={settings.bulk_page_records}"
-        if position.locator:
-            query += f"&locator={soql.encoded(position.locator)}"
+        if page.locator:
+            query += f"&locator={soql.encoded(page.locator)}"
         request = Request(
             "GET",
             f"{self._path(job)}/results?{query}",
@@ -142,7 +173,7 @@ class BulkReader:
         )
         async with self._session.stream(request) as response:
             following = response.headers.get("Sforce-Locator", "")
-            position.following = None if following in _NO_LOCATOR else following
+            page.following = None if following in _NO_LOCATOR else following
             begun = False
             async for rows in csv_rows(response.content.iter_any(), settings.max_line_bytes):
                 if begun:
@@ -157,14 +188,35 @@ class BulkReader:
         return f"{path}/{soql.encoded(job)}" if job else path
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A place in a result: a page's locator, and how many of its rows lie before."""
+
+    locator: str = ""
+    given: int = 0
+
+
 class _Page:
-    """Where one page of a result begins, and, once it has been opened, where the next one does."""
+    """One page of a result: where it begins, how many of its rows were given, and, once it is opened, where the next one begins."""
 
-    __slots__ = ("following", "locator")
+    __slots__ = ("following", "given", "locator")
 
-    def __init__(self, locator: str) -> None:
+    def __init__(self, locator: str, given: int) -> None:
         self.locator = locator
+        self.given = given
         self.following: str | None = None
+
+
+def _bookmarked(bookmark: str, digest: str) -> tuple[str, _Place]:
+    job, asked, given, locator = bookmark.split("/", 3)
+    if asked != digest:
+        raise BookmarkLostError  # the fields that are mapped, or may be read, are others by now
+    return job, _Place(locator, int(given))
+
+
+def _query(description: ObjectDescription, fields: Sequence[str]) -> str:
+    names = [field for field in fields_to_read(description, fields) if not _is_compound(description, field)]
+    return soql.select(names, description.name)
 
 
 def _is_compound(description: ObjectDescription, name: str) -> bool:

@@ -4,7 +4,8 @@ Bulk API 2.0 sends text where REST sends JSON: flags, numbers and empty values a
 is the innermost loop of a first load, so what depends on the header alone is worked out once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 from adapters.salesforce.csv_rows import MalformedCsvError
@@ -12,7 +13,7 @@ from adapters.salesforce.decode import number
 from adapters.salesforce.ids import id18
 from adapters.salesforce.rows import parse_instant
 from daemon.domain.value import Raw
-from daemon.ports.salesforce import ObjectDescription, Record
+from daemon.ports.salesforce import ObjectDescription, Record, Sheet
 
 _STAMPS: Final = ("SystemModstamp", "LastModifiedDate", "CreatedDate")
 Convert = Callable[[str], Raw]
@@ -29,8 +30,10 @@ class Columns:
         self._stamp = 0
         self._modified = 0
         self._converted: list[tuple[int, Convert]] = []
+        self._readers: Mapping[str, Convert] = {}
         self._names: list[str] = []
         self._picked: list[int] = []
+        self._instants = _Instants()
 
     def begin(self, header: Sequence[str]) -> None:
         """Take in a header row. Raises MalformedCsvError if it lacks the id or every instant."""
@@ -50,6 +53,29 @@ class Columns:
             for name, place in places.items()
             if name in self._names and types.get(name) in _CONVERT
         ]
+        self._readers = {name: _CONVERT[types[name]] for name in self._names if types.get(name) in _CONVERT}
+
+    def sheet(self, rows: Sequence[Sequence[str]], bookmark: str) -> Sheet:
+        """The records that rows are, as columns. Raises MalformedCsvError."""
+        if any(len(row) != self._width for row in rows):
+            raise MalformedCsvError(f"a row has not as many cells as the header, which has {self._width}")
+        columns = list(zip(*rows, strict=True))
+        stamps = list(map(self._instants.__getitem__, columns[self._stamp]))
+        modified = stamps
+        if self._modified != self._stamp:
+            cells = columns[self._modified]
+            modified = [
+                self._instants[cell] if cell else stamp for cell, stamp in zip(cells, stamps, strict=True)
+            ]
+        return Sheet(
+            self._description.name,
+            list(map(id18, columns[self._id])),
+            stamps,
+            modified,
+            {name: columns[place] for name, place in zip(self._names, self._picked, strict=True)},
+            self._readers,
+            bookmark,
+        )
 
     def record(self, row: Sequence[str]) -> Record:
         """The record that a row is. Raises MalformedCsvError."""
@@ -69,6 +95,20 @@ class Columns:
         return Record(self._description.name, id18(row[self._id]), values, stamp, modified)
 
 
+class _Instants(dict[str, datetime]):
+    """Instants by their text: records that were saved together say the same."""
+
+    def __missing__(self, text: str) -> datetime:
+        instant = parse_instant(text)
+        if instant is None:
+            raise MalformedCsvError("a row does not say when its record changed")
+        if len(self) >= _MOST_INSTANTS:
+            self.clear()
+        self[text] = instant
+        return instant
+
+
+_MOST_INSTANTS: Final = 10_000
 _FLAGS: Final[dict[str, Raw]] = {"true": True, "false": False}
 
 

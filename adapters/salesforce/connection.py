@@ -17,6 +17,7 @@ from adapters.salesforce.stream import CometdSource
 from adapters.salesforce.tokens import TokenProvider
 from daemon.domain.failure import ConfigurationError
 from daemon.ports.clock import Clock
+from daemon.ports.failpoints import NO_FAILPOINTS, Failpoints
 from daemon.ports.meter import Meter
 from daemon.ports.salesforce import Catalogue, ChangeSource, Records
 
@@ -31,20 +32,22 @@ class Salesforce:
         clock: Clock,
         meter: Meter,
         random: Random,
+        failpoints: Failpoints = NO_FAILPOINTS,
     ) -> None:
         server_clock = ServerClock(clock)
         self._settings = settings
         self._clock = clock
         self._meter = meter
+        self._failpoints = failpoints
         try:
-            self._tokens = TokenProvider(settings, http, clock, server_clock, meter)
+            self._tokens = TokenProvider(settings, http, clock, server_clock, meter, failpoints)
         except ValueError as error:
             raise ConfigurationError(
                 "The Salesforce login address cannot be used.",
                 f"{settings.login_url[:200]!r}: {error}.",
                 "Configure the org's My Domain address, such as acme.my.salesforce.com.",
             ) from error
-        session = Session(settings, http, self._tokens, clock, server_clock, meter, random)
+        session = Session(settings, http, self._tokens, clock, server_clock, meter, random, failpoints)
         self._descriptions = Descriptions(session)
         self.records: Records = SalesforceRecords(session, self._descriptions)
         self.catalogue: Catalogue = SalesforceCatalogue(session, self._tokens, self._descriptions)
@@ -56,12 +59,23 @@ class Salesforce:
 
     def stream_factory(self) -> ChangeSource:
         """A new source of change events. To be called where an event loop runs."""
-        return CometdSource(self._settings, self._tokens, self._clock, self._meter, self._descriptions.known)
+        return CometdSource(
+            self._settings,
+            self._tokens,
+            self._clock,
+            self._meter,
+            self._descriptions.known,
+            self._failpoints,
+        )
 
 
 @asynccontextmanager
 async def connect(
-    settings: SalesforceSettings, clock: Clock, meter: Meter, random: Random | None = None
+    settings: SalesforceSettings,
+    clock: Clock,
+    meter: Meter,
+    random: Random | None = None,
+    failpoints: Failpoints = NO_FAILPOINTS,
 ) -> AsyncIterator[Salesforce]:
     """An org, until the block is left. Nothing is sent before it is needed; streams are closed by whoever opened them.
 
@@ -70,4 +84,4 @@ async def connect(
     stamina.instrumentation.set_on_retry_hooks(())  # its log lines would quote what Salesforce said
     connector = aiohttp.TCPConnector(limit=settings.concurrency + 4, keepalive_timeout=30)
     async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as http:
-        yield Salesforce(settings, http, clock, meter, random or SystemRandom())
+        yield Salesforce(settings, http, clock, meter, random or SystemRandom(), failpoints)

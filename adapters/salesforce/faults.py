@@ -175,6 +175,11 @@ def of_inner_write(status: int, document: object) -> Failure:
     return _done_or_not(status, _of_document(status, document, b""))
 
 
+def of_inner_read(status: int, document: object) -> Failure:
+    """The failure of a read inside a Composite call, whose body is decoded already."""
+    return _of_document(status, document, b"")
+
+
 def _done_or_not(status: int, failure: Failure) -> Failure:
     if status >= 500 and failure.code not in _HARMLESS_5XX:
         return unknown_outcome(f"{failure.code}: {failure.message}")

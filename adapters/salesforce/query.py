@@ -1,7 +1,7 @@
 """Asking by SOQL, over REST: a query, its further pages, and the number of records."""
 
 from collections.abc import AsyncGenerator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from adapters.salesforce import faults
 from adapters.salesforce.session import Request, Session
@@ -9,6 +9,9 @@ from adapters.salesforce.soql import encoded
 from daemon.domain.failure import CallFailedError
 
 Row = Mapping[str, Any]
+
+QUERY_PAGE_RECORDS: Final = 2000
+"""The most records that a page of a query holds."""
 
 
 async def query_pages(
@@ -18,7 +21,13 @@ async def query_pages(
     path = f"{session.settings.data_path}/{resource}?q={encoded(soql)}"
     while True:
         answer = await session.send(
-            Request("GET", path, purpose, safe=True, headers={"Sforce-Query-Options": "batchSize=2000"})
+            Request(
+                "GET",
+                path,
+                purpose,
+                safe=True,
+                headers={"Sforce-Query-Options": f"batchSize={QUERY_PAGE_RECORDS}"},
+            )
         )
         document = _result(answer.json())
         rows = document.get("records")

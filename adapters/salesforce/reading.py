@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
+from datetime import datetime
 from decimal import Decimal
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
@@ -85,6 +86,16 @@ class Reader:
                     record_id, merged_into=id18(winner) if isinstance(winner, str) else None
                 )
         return found
+
+    async def deleted_since(self, name: str, since: datetime, limit: int) -> list[str]:
+        """Ids of records in the Recycle Bin that were deleted at `since` or later: a delete is the last thing that stamps a record."""
+        description = await self._descriptions.of(name)
+        if not {"IsDeleted", "SystemModstamp"} <= description.fields.keys():
+            return []
+        where = f"IsDeleted = true AND SystemModstamp >= {soql.instant(since)}"
+        query = soql.select(["Id"], description.name, where, f"ORDER BY SystemModstamp LIMIT {limit}")
+        rows = await query_rows(self._session, query, "backfill", resource="queryAll")
+        return [id18(str(row.get("Id"))) for row in rows]
 
     async def scan(self, name: str, fields: Sequence[str]) -> AsyncGenerator[Sequence[Record], None]:
         """Every record of an object in the order of ids.

@@ -3,14 +3,14 @@
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
-from adapters.salesforce import soql
+from adapters.salesforce import soql, watermarks
 from adapters.salesforce.bulk import BulkReader
 from adapters.salesforce.describe import Descriptions
-from adapters.salesforce.query import query_count
+from adapters.salesforce.query import QUERY_PAGE_RECORDS, query_count
 from adapters.salesforce.reading import Reader
 from adapters.salesforce.session import Session
 from adapters.salesforce.writing import Writer
-from daemon.ports.salesforce import Deleted, Limits, Record, RecordWrite, WriteResult
+from daemon.ports.salesforce import Deleted, Limits, Record, RecordWrite, Sheet, Stamp, WriteResult
 
 
 class SalesforceRecords:
@@ -60,7 +60,22 @@ class SalesforceRecords:
         """Every record of an object, in pages."""
         return self._bulk.scan(name, fields) if bulk else self._reader.scan(name, fields)
 
-    async def count_changed_since(self, name: str, since: datetime) -> int:
-        """How many records have a SystemModstamp later than this."""
-        where = f"SystemModstamp > {soql.instant(since)}"
-        return await query_count(self._session, soql.count(name, where), "heartbeat")
+    def sheets(self, name: str, fields: Sequence[str], after: str | None = None) -> AsyncIterator[Sheet]:
+        """Every record of an object through Bulk API 2.0, from the beginning or from a bookmark on."""
+        return self._bulk.sheets(name, fields, after)
+
+    def calls_to_read(self, count: int, *, bulk: bool) -> int:
+        """About how many API calls it takes to read so many records."""
+        return self._bulk.calls(count) if bulk else -(-count // QUERY_PAGE_RECORDS)
+
+    async def deleted_since(self, name: str, since: datetime, limit: int) -> list[str]:
+        """Ids of records that were deleted at `since` or later and lie in the Recycle Bin, oldest first."""
+        return await self._reader.deleted_since(name, since, limit)
+
+    async def newest(self, names: Sequence[str]) -> dict[str, datetime]:
+        """The newest SystemModstamp of each object that has records."""
+        return await watermarks.newest(self._session, names)
+
+    async def changed_since(self, name: str, since: datetime, limit: int) -> list[Stamp]:
+        """Ids and SystemModstamps of the records that changed later than `since`, oldest first."""
+        return await watermarks.changed_since(self._session, name, since, limit)

@@ -25,11 +25,13 @@ from adapters.salesforce.backoff import FullJitter, RetryableError, is_retryable
 from adapters.salesforce.decode import MalformedBodyError, loads
 from adapters.salesforce.http_body import BodyTooLargeError, read_capped
 from adapters.salesforce.login import Token
+from adapters.salesforce.sent_body import SentBody
 from adapters.salesforce.server_clock import ServerClock, parse_http_date
 from adapters.salesforce.settings import SalesforceSettings
 from adapters.salesforce.tokens import TokenProvider
 from daemon.domain.failure import CallFailedError, Failure
 from daemon.ports.clock import Clock
+from daemon.ports.failpoints import NO_FAILPOINTS, Failpoint, Failpoints
 from daemon.ports.meter import Meter
 from daemon.ports.salesforce import Limits
 
@@ -85,6 +87,7 @@ class Session:
         server_clock: ServerClock,
         meter: Meter,
         random: Random,
+        failpoints: Failpoints = NO_FAILPOINTS,
     ) -> None:
         self._settings = settings
         self._http = http
@@ -93,6 +96,7 @@ class Session:
         self._server_clock = server_clock
         self._meter = meter
         self._random = random
+        self._failpoints = failpoints
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._limits: Limits | None = None
 
@@ -191,6 +195,8 @@ class Session:
                 if response.status >= 300:
                     outcome = _outcome_of(response.status)
                     raise await self._refused(request, response)
+                if not request.safe:
+                    await self._failpoints.reach(Failpoint.REPLY_UNREAD)
                 result = await reader(response, date)
                 outcome = "ok"
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -208,11 +214,17 @@ class Session:
         return await self._http.request(
             request.method,
             URL(token.instance_url + request.path, encoded=True),
-            data=None if request.body is None else orjson.dumps(request.body),
+            data=self._body(request),
             headers=self._headers(request, token),
             timeout=self._timeout(request),
             allow_redirects=False,
         )
+
+    def _body(self, request: Request) -> bytes | SentBody | None:
+        if request.body is None:
+            return None
+        body = orjson.dumps(request.body)
+        return body if request.safe else SentBody(body, self._failpoints)
 
     async def _whole(self, response: aiohttp.ClientResponse, date: datetime) -> Answer:
         try:

@@ -7,6 +7,7 @@ from adapters.salesforce.settings import SalesforceSettings
 from adapters.salesforce.tokens import TokenProvider
 from daemon.domain.failure import CallFailedError
 from daemon.ports.clock import Clock
+from daemon.ports.failpoints import NO_FAILPOINTS, Failpoint, Failpoints
 from daemon.ports.meter import Meter
 from daemon.ports.salesforce import Event, EventBatch, StreamEndedError
 
@@ -21,6 +22,7 @@ class CometdSource:
         clock: Clock,
         meter: Meter,
         describe: Describe = nothing_known,
+        failpoints: Failpoints = NO_FAILPOINTS,
     ) -> None:
         """`describe` tells what is known of an object without asking. Raises ConfigurationError (`check_versions`)."""
         check_versions()
@@ -29,6 +31,7 @@ class CometdSource:
         self._clock = clock
         self._meter = meter
         self._describe = describe
+        self._failpoints = failpoints
         self._session: StreamSession | None = None
         self._channel = ""
 
@@ -65,6 +68,7 @@ class CometdSource:
         except StreamEndedError as error:
             self._note(session, error)
             raise
+        await self._failpoints.reach(Failpoint.EVENT_RECEIVED)
         while message is not None:
             decoded: Decoded = decode(message.get("data"), self._clock.now(), self._describe)
             events.extend(decoded.events)

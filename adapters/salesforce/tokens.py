@@ -19,6 +19,7 @@ from adapters.salesforce.server_clock import ServerClock, parse_http_date
 from adapters.salesforce.settings import JwtLogin, RefreshTokenLogin, SalesforceSettings
 from daemon.domain.failure import CallFailedError, Failure, FailureKind
 from daemon.ports.clock import Clock
+from daemon.ports.failpoints import NO_FAILPOINTS, Failpoint, Failpoints
 from daemon.ports.meter import Meter
 
 _ANSWER_BYTES: Final = 1 << 20
@@ -35,6 +36,7 @@ class TokenProvider:
         clock: Clock,
         server_clock: ServerClock,
         meter: Meter,
+        failpoints: Failpoints = NO_FAILPOINTS,
     ) -> None:
         """Raises ValueError if the login address may not be spoken to."""
         origin = checked_origin(settings.login_url, settings.domain_suffixes, settings.insecure_hosts)
@@ -44,6 +46,7 @@ class TokenProvider:
         self._clock = clock
         self._server_clock = server_clock
         self._meter = meter
+        self._failpoints = failpoints
         self._lock = asyncio.Lock()
         self._current: Token | None = None
         self._refresh: str | None = None
@@ -107,6 +110,7 @@ class TokenProvider:
         form = grant(self._settings.login, self._refresh, self._server_clock.now())
         answer = await self._post(form)
         token = token_of(answer, self._settings)
+        await self._failpoints.reach(Failpoint.LOGGED_IN)
         login = self._settings.login
         rotated = answer.get("refresh_token")
         if (

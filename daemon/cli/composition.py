@@ -45,8 +45,13 @@ class Composition(Protocol):
         """Both sides, closed at the end of the block."""
         ...
 
-    def run_daemon(self, settings: "Settings", *, migrate: bool, once: bool) -> Coroutine[Any, Any, int]:
-        """The daemon, until it is asked to stop, or with `once` until nothing is left to do; the exit status."""
+    def run_daemon(
+        self, settings: "Settings", *, migrate: bool, once: bool, standby: bool
+    ) -> Coroutine[Any, Any, int]:
+        """The daemon, until it is asked to stop, or with `once` until nothing is left to do; the exit status.
+
+        With `standby` it waits for as long as another daemon leads.
+        """
         ...
 
     def run_demo(self, *, check: bool, database: str | None, keep: Path | None) -> Coroutine[Any, Any, int]:

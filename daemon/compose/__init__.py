@@ -20,11 +20,11 @@ def open_sides(settings: "Settings") -> AbstractAsyncContextManager["OpenSides"]
     return sides.open_sides(settings)
 
 
-def run_daemon(settings: "Settings", *, migrate: bool, once: bool) -> Coroutine[Any, Any, int]:
+def run_daemon(settings: "Settings", *, migrate: bool, once: bool, standby: bool) -> Coroutine[Any, Any, int]:
     """The daemon, until it is asked to stop; with `once` until nothing is left to do. The exit status."""
     from daemon.compose import daemon
 
-    return daemon.run_daemon(settings, migrate=migrate, once=once)
+    return daemon.run_daemon(settings, migrate=migrate, once=once, standby=standby)
 
 
 def run_demo(*, check: bool, database: str | None, keep: Path | None) -> Coroutine[Any, Any, int]:

@@ -18,31 +18,30 @@ import structlog
 from adapters.http.server import HttpServer
 from adapters.http.tokens import Token
 from adapters.postgres.doorbell import PostgresDoorbell
-from adapters.postgres.housekeeping import Retention, keep_house, remember_instance
+from adapters.postgres.housekeeping import Retention, keep_house
 from adapters.postgres.inspection import PostgresInspection
-from adapters.postgres.kept import KeptFacts
 from adapters.postgres.lease import PostgresLease
 from adapters.postgres.store import PostgresStore
 from adapters.prometheus.meter import PrometheusMeter
 from daemon import __version__
+from daemon.compose.leading import lead
 from daemon.compose.sides import OpenSides, open_sides
-from daemon.compose.start import (
-    complete_capture,
-    current_schema,
-    refuse_shared_environment,
-    same_org,
-    take_lease,
-)
+from daemon.compose.start import complete_capture, current_schema, refuse_shared_environment
 from daemon.compose.steps import resolved
 from daemon.domain.failure import CallFailedError, IsthmusError, TryLaterError
 from daemon.domain.mapping import Steps
+from daemon.flow.branching import watch_branches
 from daemon.flow.engine import Engine
+from daemon.flow.gaps import keep_gaps
 from daemon.flow.gauges import keep_gauges
 from daemon.flow.load import Loader
 from daemon.flow.parts import Parts
 from daemon.flow.stream import Stream
+from daemon.flow.watermark import Watermark
 from daemon.operations.endpoints import endpoints
+from daemon.operations.leadership import Leadership
 from daemon.operations.office import Office
+from daemon.ports.failpoints import NO_FAILPOINTS, Failpoint, Failpoints
 from daemon.ports.store import LeaseLostError
 from daemon.runtime.clock import SystemClock
 from daemon.runtime.health import Component, Health
@@ -79,6 +78,7 @@ class Daemon:
     doorbell: PostgresDoorbell
     inspection: PostgresInspection
     since: datetime
+    stepped_down: bool = False
 
     def about(self) -> Mapping[str, Any]:
         """The process, for `isthmus status`."""
@@ -99,8 +99,18 @@ class Daemon:
         return {"holder": holder_name(), "epoch": self.lease.epoch, "since": self.since.isoformat()}
 
 
-async def run_daemon(settings: Settings, *, migrate: bool, once: bool) -> int:
-    """The daemon, until it is asked to stop; with `once` until nothing is left to do. The exit status."""
+async def run_daemon(
+    settings: Settings,
+    *,
+    migrate: bool,
+    once: bool,
+    standby: bool = False,
+    failpoints: Failpoints = NO_FAILPOINTS,
+) -> int:
+    """The daemon, until it is asked to stop; with `once` until nothing is left to do. The exit status.
+
+    With `standby` it waits for as long as another daemon leads, and takes over when that one ends.
+    """
     clock, meter, notifier = SystemClock(), PrometheusMeter(), Notifier.from_environment(os.environ)
     configure_logs(
         style=settings.log.format,
@@ -113,24 +123,30 @@ async def run_daemon(settings: Settings, *, migrate: bool, once: bool) -> int:
     refuse_shared_environment()
     health = Health(clock, meter)
     with Shutdown() as shutdown:
-        async with open_sides(settings, clock=clock, meter=meter) as sides:
+        async with open_sides(settings, clock=clock, meter=meter, failpoints=failpoints) as sides:
             try:
                 async with shutdown.interruptible():
                     daemon = await _assemble(settings, sides, clock, meter, health, migrate=migrate)
             except StopRequestedError:
                 return 0
-            await _serve(daemon, notifier, shutdown, once=once)
+            await _serve(daemon, notifier, shutdown, once=once, standby=standby)
     log.info("stopped")
     return 0
 
 
-async def _serve(daemon: Daemon, notifier: Notifier, shutdown: Shutdown, *, once: bool) -> None:
-    """Listen, live, and leave in order: the lease is given up before anything else is closed."""
-    server = _server(daemon)
+async def _serve(
+    daemon: Daemon, notifier: Notifier, shutdown: Shutdown, *, once: bool, standby: bool
+) -> None:
+    """Listen, lead, live, and leave in order: the lease is given up before anything else is closed."""
+    server = _server(daemon, shutdown)
     http = daemon.settings.http
     try:
         await server.start(http.api_address, http.metrics_address)
+        async with shutdown.interruptible():
+            await lead(daemon, notifier, standby=standby)
         await _live(daemon, notifier, shutdown, once=once)
+    except StopRequestedError:
+        pass
     except LeaseLostError as error:
         raise TryLaterError(
             "the lease was lost, so this daemon stopped",
@@ -141,6 +157,12 @@ async def _serve(daemon: Daemon, notifier: Notifier, shutdown: Shutdown, *, once
         with suppress(CallFailedError, IsthmusError):
             await daemon.lease.release()
         await server.close()
+    if daemon.stepped_down:
+        raise TryLaterError(
+            "this daemon stepped down",
+            "an operator asked it to, so that another one can lead",
+            "nothing: a service manager starts it again, and it leads when the lease is free",
+        )
 
 
 def _redaction(settings: Settings) -> Redaction:
@@ -169,7 +191,7 @@ async def _assemble(
     *,
     migrate: bool,
 ) -> Daemon:
-    """Check what must be true, take the lease, and build the graph."""
+    """Check what must be true, and build the graph. Nothing is written before the lease is taken."""
     version = await current_schema(sides, migrate=migrate)
     health.schema_current = True
     health.database_answered()
@@ -180,11 +202,7 @@ async def _assemble(
     await complete_capture(sides, steps, install=migrate)
     health.note(Component.CAPTURE, True, "triggers as they should be")
     lease = PostgresLease(sides.pool.connector, holder_name())
-    await take_lease(lease, clock)
-    meter.gauge("isthmus_leader", 1)
-    organisation = await sides.catalogue.organisation()
-    await same_org(KeptFacts(sides.pool), organisation)
-    await remember_instance(sides.pool, organisation["instance_url"])
+    meter.gauge("isthmus_leader", 0)
     parts = Parts(
         steps,
         PostgresStore(sides.pool, lease),
@@ -193,6 +211,7 @@ async def _assemble(
         meter,
         jitter=random.SystemRandom().random,
         new_id=lambda: str(uuid.uuid4()),
+        failpoints=sides.pool.failpoints,
     )
     doorbell = PostgresDoorbell(sides.pool.connector, holder_name())
     loader = Loader(parts, bulk_from=settings.salesforce.limits.bulk_from)
@@ -222,8 +241,13 @@ def _describe_build(settings: Settings, meter: PrometheusMeter) -> None:
     )
 
 
-def _server(daemon: Daemon) -> HttpServer:
-    office = Office(daemon.parts, daemon.inspection, daemon.about)
+def _server(daemon: Daemon, shutdown: Shutdown) -> HttpServer:
+    def step_down() -> None:
+        daemon.stepped_down = True
+        shutdown.request("stepping down")
+
+    leadership = Leadership(daemon.lease.holder, lambda: daemon.lease.epoch, step_down)
+    office = Office(daemon.parts, daemon.inspection, daemon.about, leadership)
     version = {"version": __version__, "python": sys.version.split()[0]}
     probes = probe_endpoints(daemon.health, leader=daemon.leader, version=lambda: version)
     tokens = tuple(Token(t.name, t.grants, t.token.read) for t in daemon.settings.http.auth.tokens)
@@ -253,6 +277,7 @@ async def _live(daemon: Daemon, notifier: Notifier, shutdown: Shutdown, *, once:
                 await shutdown.requested.wait()
             notifier.stopping()
             daemon.engine.stop()
+            await daemon.parts.failpoints.reach(Failpoint.STOPPING)
             await work.drain(DRAIN_SECONDS)
         background.cancel()
 
@@ -272,6 +297,12 @@ def _start_background(daemon: Daemon, tasks: Supervisor, notifier: Notifier) -> 
     tasks.start("doorbell", daemon.doorbell.run())
     tasks.start("lease", daemon.engine.keep_lease())
     tasks.start("stream of change events", stream.run())
+    tasks.start("watch over the stream", Watermark(daemon.parts, stream.resubscribe).run())
+    tasks.start("gaps", keep_gaps(daemon.parts))
+    tasks.start(
+        "watch over the database's history",
+        watch_branches(daemon.parts, daemon.sides.database, stream.resubscribe),
+    )
     tasks.start("gauges", keep_gauges(daemon.parts, daemon.inspection, daemon.sides.pool.sample))
     tasks.start("watch over capture", _watch_capture(daemon))
     tasks.start("housekeeping", _keep_house(daemon))

@@ -1,6 +1,7 @@
 """`isthmus emulator`: a Salesforce org on this machine, until it is stopped."""
 
 import asyncio
+import gc
 import json
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,8 @@ from daemon.domain.failure import ConfigurationError, UnreachableError, UsageErr
 from daemon.runtime.shutdown import Shutdown
 
 _DEFAULT_POLL_SECONDS = 110.0
+_COLLECT_AFTER = 50_000
+"""New objects between two looks for garbage: a transaction makes thousands that live for a moment, and next to nothing of them is garbage."""
 
 
 async def run_emulator(
@@ -39,11 +42,13 @@ async def run_emulator(
         hold_seconds=poll or _DEFAULT_POLL_SECONDS,
         random_seed=random_seed,
     )
+    gc.set_threshold(_COLLECT_AFTER)
     emulator = Emulator(options)
     _set_switches(emulator, switches)
     with Shutdown() as shutdown:
         try:
             announcement = await _started(emulator, options)
+            gc.freeze()  # the seeded records stay: no need to look through them at every collection
             _announce(announcement, as_json=as_json)
             with suppress(TimeoutError):
                 async with asyncio.timeout(hold or None):

@@ -18,6 +18,7 @@ from adapters.salesforce import (
 )
 from daemon.compose.rotation import RotatingToken
 from daemon.ports.clock import Clock
+from daemon.ports.failpoints import NO_FAILPOINTS, Failpoints
 from daemon.ports.meter import Meter
 from daemon.ports.salesforce import Catalogue, ChangeSource, Records
 from daemon.runtime.clock import SystemClock
@@ -53,7 +54,11 @@ class OpenSides:
 
 @asynccontextmanager
 async def open_sides(
-    settings: Settings, *, clock: Clock | None = None, meter: Meter | None = None
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    meter: Meter | None = None,
+    failpoints: Failpoints = NO_FAILPOINTS,
 ) -> AsyncIterator[OpenSides]:
     """Both sides until the block ends. Nothing is sent to either before it is needed."""
     clock, meter = clock or SystemClock(), meter or MemoryMeter()
@@ -64,12 +69,14 @@ async def open_sides(
         meter=meter,
         password=password.read if password is not None else None,
         settings=PoolSettings(size=settings.database.pool.max),
+        failpoints=failpoints,
     )
     async with Pool(connector) as pool:
         database = PostgresDatabase(pool)
         rotating = RotatingToken(KeptFacts(pool), settings)
         await rotating.load()
-        async with connect(_salesforce(settings, rotating), clock, meter) as salesforce:
+        wanted = _salesforce(settings, rotating)
+        async with connect(wanted, clock, meter, failpoints=failpoints) as salesforce:
             yield OpenSides(salesforce, database, pool, clock, meter)
 
 

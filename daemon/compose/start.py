@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from adapters.postgres.kept import KeptFacts
 from adapters.postgres.lease import PostgresLease
 from daemon.compose.sides import OpenSides
-from daemon.domain.failure import ConfigurationError, RefusedError
+from daemon.domain.failure import CallFailedError, ConfigurationError, RefusedError
 from daemon.domain.mapping import Steps
 from daemon.ports.clock import Clock
 
@@ -78,10 +78,10 @@ async def same_org(kept: KeptFacts, organisation: Mapping[str, str]) -> None:
         )
 
 
-async def take_lease(lease: PostgresLease, clock: Clock) -> None:
-    """Take the lease, waiting a moment for a holder that is leaving. Raises RefusedError while another one lives."""
-    deadline = clock.monotonic() + LEASE_PATIENCE
-    while not await lease.acquire():
+async def take_lease(lease: PostgresLease, clock: Clock, patience: float = LEASE_PATIENCE) -> None:
+    """Take the lease, waiting so many seconds for another holder. Raises RefusedError while another one lives after that."""
+    deadline = clock.monotonic() + patience
+    while not await _acquired(lease, patient=patience > LEASE_PATIENCE):
         if clock.monotonic() > deadline:
             found = await lease.holder()
             name, since = (
@@ -90,6 +90,16 @@ async def take_lease(lease: PostgresLease, clock: Clock) -> None:
             raise RefusedError(
                 "another daemon keeps this database in step already",
                 f"{name} holds the lease since {since}",
-                "stop it first, or wait until its lease ends (15 s after it was last seen)",
+                "stop it first, wait until its lease ends (15 s after it was last seen), or stand by: isthmus run --standby",
             )
         await clock.sleep(0.5)
+
+
+async def _acquired(lease: PostgresLease, *, patient: bool) -> bool:
+    """Whether the lease could be taken. A standby outlives a database that does not answer for a while."""
+    try:
+        return await lease.acquire()
+    except CallFailedError:
+        if not patient:
+            raise
+        return False

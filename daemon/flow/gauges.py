@@ -42,6 +42,7 @@ def _step(parts: Parts, step: Step, counts: StepCounts) -> None:
         )
     gauge("isthmus_links", counts.links, step=step.name, object=step.object)
     gauge("isthmus_conflicts_open", counts.conflicts_open, step=step.name)
+    gauge("isthmus_gaps_open", counts.gaps_open, step=step.name)
     parked_since = counts.oldest_parked.timestamp() if counts.oldest_parked is not None else 0
     gauge("isthmus_parked_oldest_timestamp_seconds", parked_since, step=step.name)
     for (direction, reason), number in counts.parked.items():

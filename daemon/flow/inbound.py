@@ -12,14 +12,17 @@ from datetime import datetime
 
 from daemon.domain.canonical import from_salesforce
 from daemon.domain.change import Change, ChangeKind, Source
+from daemon.domain.gap import Gap, GapCause
 from daemon.domain.link import Link, LinkState
 from daemon.domain.mapping import Step
 from daemon.domain.side import Side
 from daemon.domain.value import Raw, Value
+from daemon.flow.gaps import note_opened, of_records, whole_object
 from daemon.flow.observation import Observation
 from daemon.flow.parts import Parts
 from daemon.flow.settle import settle
 from daemon.flow.views import CONVERSION_FIELDS
+from daemon.ports.failpoints import Failpoint
 from daemon.ports.salesforce import Event, EventBatch, EventKind
 from daemon.ports.store import Position, Unit
 from daemon.reconcile.fence import Worth, worth
@@ -52,12 +55,15 @@ async def take_in(parts: Parts, batch: EventBatch, transport: str) -> frozenset[
     events = [event for event in batch.events if event.object in parts.steps.by_object]
     await parts.flight.landed({event.id for event in events} | {e.object for e in events}, OVERTAKEN)
     async with parts.writing, parts.store.begin() as unit:
+        await parts.failpoints.reach(Failpoint.INBOUND_BEGUN)
         found = await _sort(parts, unit, events)
         await settle(parts, unit, found.observations)
-        await unit.store_changes([*found.stored, *_whole_objects(parts, found, events)])
-        if batch.position is not None:
-            at = max((event.at for event in batch.events), default=None)
-            await unit.save_position(Position(batch.channel, transport, batch.position, at))
+        await unit.store_changes(found.stored)
+        gaps = await _open_gaps(parts, unit, found, events)
+        await _save_position(unit, batch, transport)
+        await parts.failpoints.reach(Failpoint.POSITION_WRITTEN)
+    note_opened(parts, gaps)
+    parts.heard.note(batch.events)
     _count(parts, batch, len(events), found)
     return frozenset(found.objects)
 
@@ -76,10 +82,12 @@ async def set_down(parts: Parts, batch: EventBatch, transport: str) -> frozenset
             _stored(_step(parts, event.object, links.get(event.id)), event, links.get(event.id))
             for event in single
         ]
-        await unit.store_changes([*stored, *_whole_objects(parts, whole, events)])
-        if batch.position is not None:
-            at = max((event.at for event in batch.events), default=None)
-            await unit.save_position(Position(batch.channel, transport, batch.position, at))
+        whole.stored = stored
+        await unit.store_changes(stored)
+        gaps = await _open_gaps(parts, unit, whole, events)
+        await _save_position(unit, batch, transport)
+    note_opened(parts, gaps)
+    parts.heard.note(batch.events)
     return frozenset(whole.objects)
 
 
@@ -221,19 +229,26 @@ def _stored(step: Step, event: Event, link: Link | None) -> Change:
     )
 
 
-def _whole_objects(parts: Parts, found: Sorted, events: Sequence[Event]) -> list[Change]:
-    """An object that must be read whole is remembered as a change without a record, until a load has read it."""
-    return [
-        Change(
-            step=step.name,
-            side=Side.SALESFORCE,
-            kind=ChangeKind.REREAD,
-            source=Source.STREAM,
-            at=max(event.at for event in events if event.object == name),
-        )
-        for name in sorted(found.objects)
-        for step in parts.steps.by_object[name]
-    ]
+async def _open_gaps(parts: Parts, unit: Unit, found: Sorted, events: Sequence[Event]) -> list[Gap]:
+    """Note what the stream says it does not tell: records, and objects that must be read whole."""
+    rereads = [change for change in found.stored if change.kind is ChangeKind.REREAD]
+    until = max((event.at for event in events), default=parts.clock.now())
+    gaps = of_records(rereads, GapCause.EVENT, until)
+    whole: list[Change] = []
+    for name in sorted(found.objects):
+        times = [event.at for event in events if event.object == name and event.kind is EventKind.GAP_OBJECT]
+        for step in parts.steps.by_object[name]:
+            gaps.append(Gap(step.name, GapCause.OVERFLOW, min(times), max(times)))
+            whole.append(whole_object(step.name, max(times)))
+    await unit.open_gaps(gaps)
+    await unit.store_changes(whole)
+    return gaps
+
+
+async def _save_position(unit: Unit, batch: EventBatch, transport: str) -> None:
+    if batch.position is not None:
+        at = max((event.at for event in batch.events), default=None)
+        await unit.save_position(Position(batch.channel, transport, batch.position, at))
 
 
 def _count(parts: Parts, batch: EventBatch, mapped: int, found: Sorted) -> None:

@@ -17,6 +17,7 @@ from daemon.flow.observation import Observation
 from daemon.flow.parts import Parts
 from daemon.flow.reading import read_fields
 from daemon.flow.settle import settle
+from daemon.ports.failpoints import Failpoint
 from daemon.ports.salesforce import Record
 from daemon.ports.store import Unit
 from daemon.reconcile.fence import Worth, worth
@@ -50,6 +51,7 @@ class Loader:
             while await self._parts.store.enqueue_unlinked(step, ENQUEUED_AT_ONCE) == ENQUEUED_AT_ONCE:
                 log.debug("rows_enqueued", step=step.name)
         await self._parts.store.set_first_load(step.name, "done", done, expected)
+        await self._parts.failpoints.reach(Failpoint.LOAD_DONE)
         self._parts.meter.gauge("isthmus_backfill_active", 0, step=step.name, direction="pull")
         log.info("first_load_done", step=step.name, records=done)
 
@@ -65,15 +67,20 @@ class Loader:
         done = 0
         seen: set[str] = set()
         await self._progress(step, source, done, expected)
+        await self._parts.failpoints.reach(Failpoint.LOAD_BEGUN)
         pages = self._parts.records.scan(step.object, read_fields(step), bulk=expected >= self._bulk_from)
         async for page in pages:
+            await self._parts.failpoints.reach(Failpoint.PAGE_READ)
             for start in range(0, len(page), SETTLED_AT_ONCE):
                 portion = page[start : start + SETTLED_AT_ONCE]
                 async with self._parts.writing, self._parts.store.begin() as unit:
                     await self._settle_page(unit, step, source, portion)
+                    await self._parts.failpoints.reach(Failpoint.PAGE_SETTLED)
                 done += len(portion)
                 await self._progress(step, source, done, max(done, expected))
+                await self._parts.failpoints.reach(Failpoint.PAGE_COMMITTED)
             seen.update(record.id for record in page)
+        await self._parts.failpoints.reach(Failpoint.PAGES_DONE)
         await self._ask_after_missing(step, source, seen)
         return done, expected
 
@@ -125,8 +132,10 @@ class Loader:
                 Change(step.name, Side.SALESFORCE, ChangeKind.REREAD, source, now, sf_id) for sf_id in missing
             ]
             if asked:
+                await self._parts.failpoints.reach(Failpoint.MISSING_FOUND)
                 async with self._parts.writing, self._parts.store.begin() as unit:
                     await unit.store_changes(asked)
+                await self._parts.failpoints.reach(Failpoint.MISSING_STORED)
 
 
 def _judge(step: Step, link: Link | None, record: Record) -> Worth:

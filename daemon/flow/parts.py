@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from daemon.domain.mapping import Steps
+from daemon.flow.hearing import Heard
 from daemon.ports.clock import Clock
+from daemon.ports.failpoints import NO_FAILPOINTS, Failpoints
 from daemon.ports.meter import Meter
 from daemon.ports.salesforce import Records
 from daemon.ports.store import Store
@@ -79,7 +81,9 @@ class Parts:
     new_id: Callable[[], str]
     skew: Skew = field(default_factory=Skew)
     flight: Flight = field(default_factory=Flight)
+    heard: Heard = field(default_factory=Heard)
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    failpoints: Failpoints = NO_FAILPOINTS
 
     def database_now(self) -> datetime:
         """The time by the database's clock, as well as it is known: due times are compared there."""

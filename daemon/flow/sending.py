@@ -10,6 +10,7 @@ from daemon.domain.value import Raw, Values
 from daemon.flow.cases import Case, look_back
 from daemon.flow.parts import Parts
 from daemon.flow.reading import read_fields
+from daemon.ports.failpoints import Failpoint
 from daemon.ports.salesforce import RecordWrite, WriteResult
 
 
@@ -26,9 +27,11 @@ async def send(parts: Parts, step: Step, cases: Sequence[Case]) -> None:
         outgoing = await _marked(parts, wanted)
         if not outgoing:
             return
+        await parts.failpoints.reach(Failpoint.WRITES_MARKED)
         writes = [_record_write(step, case) for case in outgoing]
         parts.meter.gauge("isthmus_in_flight_records", len(outgoing), step=step.name, direction="push")
         results = await _written(parts, step, writes)
+        await parts.failpoints.reach(Failpoint.REPLY_PARSED)
     parts.meter.gauge("isthmus_in_flight_records", 0, step=step.name, direction="push")
     parts.meter.observe("isthmus_batch_records", len(outgoing), step=step.name, direction="push")
     for case, result in zip(outgoing, results, strict=True):

@@ -26,6 +26,7 @@ from daemon.flow.parts import Parts
 from daemon.flow.rowwrites import row_write
 from daemon.flow.unseen import restoring, unseen
 from daemon.flow.views import References, postgres_view, salesforce_view
+from daemon.ports.failpoints import Failpoint
 from daemon.ports.store import Deferral, JournalEntry, LedgerLine, Row, RowResult, RowWrite, Unit
 from daemon.reconcile.decide import decide
 from daemon.reconcile.fold import fold
@@ -72,6 +73,7 @@ async def _settle_group(parts: Parts, unit: Unit, step: Step, group: Sequence[Ob
     pairs = _read_first(parts, pairs, rows, effects)
     local = await _decide_all(parts, unit, step, pairs, rows, references)
     await _write_rows(unit, step, pairs, references)
+    await parts.failpoints.reach(Failpoint.ROWS_WRITTEN)
     for pair in pairs:
         _account(parts, pair, effects, local.get(pair.key or "", []), references)
     await _store(parts, unit, effects)
@@ -378,6 +380,7 @@ def _write_down(
 
 async def _store(parts: Parts, unit: Unit, effects: Effects) -> None:
     await unit.put_links(effects.links)
+    await parts.failpoints.reach(Failpoint.LINKS_WRITTEN)
     await unit.settle(effects.settled)
     await unit.defer(effects.deferred)
     await unit.store_changes(effects.stored)

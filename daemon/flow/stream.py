@@ -5,18 +5,20 @@ after the stored position. A position that Salesforce no longer knows means that
 up from the oldest that is kept, and every object is read whole.
 """
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
-from daemon.domain.change import Change, ChangeKind, Source
 from daemon.domain.failure import CallFailedError, FailureKind
+from daemon.domain.gap import GapCause
 from daemon.domain.mapping import Retry
-from daemon.domain.side import Side
+from daemon.flow.gaps import note_opened, open_for_objects
 from daemon.flow.inbound import set_down, take_in
 from daemon.flow.parts import Parts
+from daemon.ports.failpoints import Failpoint
 from daemon.ports.salesforce import (
     FROM_NOW,
     FROM_OLDEST,
@@ -50,13 +52,24 @@ class Stream:
         self._sessions = sessions
         self._health = health
         self._failures = 0
+        self._watch: asyncio.Timeout | None = None
+
+    def resubscribe(self) -> None:
+        """End the session in hand, because it is not to be trusted; the next one begins after the stored position."""
+        if self._watch is not None:
+            self._watch.reschedule(asyncio.get_running_loop().time())
 
     async def run(self) -> None:
         """Hold sessions one after the other until cancelled."""
         while True:
             started = self._parts.clock.monotonic()
             try:
-                await self._session()
+                async with asyncio.timeout(None) as self._watch:
+                    await self._session()
+            except TimeoutError:
+                if self._watch is None or not self._watch.expired():
+                    raise
+                self._ended("silent", "records changed and no event told of it")
             except StreamEndedError as end:
                 self._ended(end.reason, end.failure.message)
             except PositionLostError:
@@ -71,7 +84,9 @@ class Stream:
     async def _session(self) -> None:
         source = self._sessions()
         try:
-            position = await self._position(source.transport)
+            stored = (await self._parts.store.positions()).get(self._channel)
+            position = await self._position(stored, source.transport)
+            self._parts.heard.begin(self._told_until(stored))
             await source.open(self._channel, position)
             self._parts.meter.gauge("isthmus_salesforce_stream_connected", 1, channel=self._channel)
             self._health(True, "subscribed")
@@ -87,7 +102,9 @@ class Stream:
         batch = await source.receive()
         if not batch.events and batch.position is None:
             return
+        await self._parts.failpoints.reach(Failpoint.EVENTS_DECODED)
         await self._settle(batch, source.transport)
+        await self._parts.failpoints.reach(Failpoint.INBOUND_DONE)
         newest = max((event.at.timestamp() for event in batch.events), default=None)
         if newest is not None:
             self._parts.meter.gauge(
@@ -110,12 +127,24 @@ class Stream:
             else:
                 return
 
-    async def _position(self, transport: str) -> str:
-        """The stored position of this channel and transport; from now on, where nothing was ever stored."""
-        stored = (await self._parts.store.positions()).get(self._channel)
+    async def _position(self, stored: Position | None, transport: str) -> str:
+        """The stored position of this channel and transport; from now on, where nothing was ever stored.
+
+        A position of another transport means nothing to this one: what is kept is taken up, and everything is read.
+        """
         if stored is None:
             return FROM_NOW
-        return stored.position if stored.transport == transport else FROM_OLDEST
+        if stored.transport == transport:
+            return stored.position
+        await self._read_everything(GapCause.TRANSPORT, stored.at, transport)
+        return FROM_OLDEST
+
+    def _told_until(self, stored: Position | None) -> datetime:
+        """The time of the newest event before the stored position; now, by Salesforce's clock, where there is none."""
+        if stored is not None and stored.at is not None:
+            return stored.at
+        now = self._parts.clock.now() + timedelta(seconds=self._parts.skew.salesforce)
+        return now.replace(microsecond=0)
 
     async def _remember_start(self, transport: str, position: str) -> None:
         """A start from now has no position until the first event: from here on, everything that is kept counts."""
@@ -132,18 +161,16 @@ class Stream:
 
     async def _lost(self) -> None:
         """Events were lost. First take up what is still kept, so that nothing newer is missed; then read everything."""
-        self._parts.meter.count("isthmus_salesforce_stream_gaps_total", channel=self._channel)
         self._ended("position_lost", "the stored position is not known any more")
         with suppress(CallFailedError):
             stored = (await self._parts.store.positions()).get(self._channel)
-            transport = stored.transport if stored is not None else ""
-            async with self._parts.writing, self._parts.store.begin() as unit:
-                await unit.store_changes(self._whole_objects())
-                await unit.save_position(Position(self._channel, transport, FROM_OLDEST, None))
+            since, transport = (stored.at, stored.transport) if stored is not None else (None, "")
+            await self._read_everything(GapCause.POSITION_LOST, since, transport)
 
-    def _whole_objects(self) -> Sequence[Change]:
-        now = self._parts.clock.now()
-        return [
-            Change(step.name, Side.SALESFORCE, ChangeKind.REREAD, Source.STREAM, now)
-            for step in self._parts.steps.ordered
-        ]
+    async def _read_everything(self, cause: GapCause, since: datetime | None, transport: str) -> None:
+        """Note a gap of every step, and take the stream up from the oldest event that is kept."""
+        async with self._parts.writing, self._parts.store.begin() as unit:
+            steps = self._parts.steps.ordered
+            gaps = await open_for_objects(unit, steps, cause, since, self._parts.clock.now())
+            await unit.save_position(Position(self._channel, transport, FROM_OLDEST, None))
+        note_opened(self._parts, gaps)

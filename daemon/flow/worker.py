@@ -19,6 +19,7 @@ from daemon.flow.planning import load_rows, plan_cases
 from daemon.flow.precautions import take_precautions
 from daemon.flow.reading import read_cases
 from daemon.flow.sending import send
+from daemon.ports.failpoints import Failpoint
 from daemon.ports.store import Deferral
 from daemon.reconcile.remedy import backoff
 
@@ -47,6 +48,8 @@ class Worker:
     async def round(self) -> int:
         """One batch; how many stored changes it held. The batch grows while there is a backlog, and shrinks again."""
         changes = await self._parts.store.pending(self._limit)
+        if changes:
+            await self._parts.failpoints.reach(Failpoint.CHANGES_CLAIMED)
         self._limit = LARGE_BATCH if len(changes) >= self._limit else SMALL_BATCH
         for step in self._parts.steps.ordered:
             mine = [change for change in changes if change.step == step.name]
@@ -82,11 +85,13 @@ class Worker:
         try:
             async with self._parts.writing, self._parts.store.begin() as unit:
                 await finish(self._parts, unit, step, cases)
+                await self._parts.failpoints.reach(Failpoint.OUTCOMES_WRITTEN)
         except DatabaseFailedError as error:
             if error.failure.kind is FailureKind.TRANSIENT:
                 raise
             await self._postpone(step, single, cases, error)
             return
+        await self._parts.failpoints.reach(Failpoint.OUTBOUND_DONE)
         self._failures = 0
 
     async def _answer_truncate(self, step: Step, changes: Sequence[Change]) -> None:

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from daemon.domain.failure import UsageError
-from daemon.operations import linking, record, status
+from daemon.operations import conflicts, linking, record, status
 from daemon.operations.masking import masked
 from daemon.operations.office import Office
 from daemon.ports.api import ApiReply, ApiRequest, Endpoint, Role
@@ -20,6 +20,8 @@ def endpoints(office: Office) -> Sequence[Endpoint]:
     page = frozenset({"limit", "cursor"})
     return (
         Endpoint("GET", "/api/v1/status", viewer, partial(_status, office)),
+        Endpoint("GET", "/api/v1/leader", viewer, partial(_leader, office)),
+        Endpoint("POST", "/api/v1/leader:step-down", operator, partial(_step_down, office)),
         Endpoint("GET", "/api/v1/steps", viewer, partial(_steps, office)),
         Endpoint("GET", "/api/v1/parked", viewer, partial(_parked, office), page | {"step", "code"}),
         Endpoint("GET", "/api/v1/parked/{id}", viewer, partial(_one_parked, office)),
@@ -28,6 +30,9 @@ def endpoints(office: Office) -> Sequence[Endpoint]:
         Endpoint("POST", "/api/v1/links", operator, partial(_link, office)),
         Endpoint("DELETE", "/api/v1/links/{id}", operator, partial(_unlink, office), frozenset({"block"})),
         Endpoint("GET", "/api/v1/conflicts", viewer, partial(_conflicts, office), page | {"step"}),
+        Endpoint("GET", "/api/v1/conflicts/{id}", viewer, partial(_one_conflict, office)),
+        Endpoint("POST", "/api/v1/conflicts/{id}/resolve", operator, partial(_resolve, office)),
+        Endpoint("GET", "/api/v1/gaps", viewer, partial(_gaps, office), page | {"step", "open"}),
         Endpoint("GET", "/api/v1/log", viewer, partial(_log, office), page | {"step", "record"}),
         Endpoint("GET", "/api/v1/records/{step}/{key}", viewer, partial(_show, office)),
         Endpoint("POST", "/api/v1/records/{step}/{key}/explain", viewer, partial(_explain, office)),
@@ -36,6 +41,18 @@ def endpoints(office: Office) -> Sequence[Endpoint]:
 
 async def _status(office: Office, _: ApiRequest) -> ApiReply:
     return ApiReply(await status.status(office))
+
+
+async def _leader(office: Office, _: ApiRequest) -> ApiReply:
+    return ApiReply(await office.leadership.status())
+
+
+async def _step_down(office: Office, request: ApiRequest) -> ApiReply:
+    ended = await office.leadership.end()
+    outcome = f"epoch {ended['epoch']} ends"
+    await office.inspection.audit(operator=request.operator, action="step_down", request={}, outcome=outcome)
+    office.parts.meter.count("isthmus_operator_actions_total", action="step_down", via="api", outcome="ok")
+    return ApiReply(ended)
 
 
 async def _steps(office: Office, _: ApiRequest) -> ApiReply:
@@ -121,6 +138,36 @@ async def _conflicts(office: Office, request: ApiRequest) -> ApiReply:
         request,
         await office.inspection.conflicts(
             step=query.get("step"), limit=_limit(query), cursor=query.get("cursor")
+        ),
+    )
+
+
+async def _one_conflict(office: Office, request: ApiRequest) -> ApiReply:
+    shown = await conflicts.show(office, _number(request.path["id"], "id"))
+    return ApiReply(masked(office.parts.steps, request, shown))
+
+
+async def _resolve(office: Office, request: ApiRequest) -> ApiReply:
+    take = _text(request.body, "take") or ""
+    number = _number(request.path["id"], "id")
+    resolved = await conflicts.resolve(office, number, take, request.operator)
+    office.parts.meter.count("isthmus_operator_actions_total", action="resolve", via="api", outcome="ok")
+    return ApiReply(resolved)
+
+
+async def _gaps(office: Office, request: ApiRequest) -> ApiReply:
+    query = request.query
+    only = query.get("open", "false")
+    if only not in ("true", "false"):
+        raise UsageError(f"open={only} is not understood", "it is true or false", "write ?open=true")
+    return _page(
+        office,
+        request,
+        await office.inspection.gaps(
+            step=query.get("step"),
+            open_only=only == "true",
+            limit=_limit(query),
+            cursor=query.get("cursor"),
         ),
     )
 

@@ -7,16 +7,18 @@ from typing import Any
 from daemon.domain.failure import NotFoundError
 from daemon.domain.mapping import Step
 from daemon.flow.parts import Parts
+from daemon.operations.leadership import Leadership
 from daemon.ports.database import Inspection
 
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """The ports and the rules that operators' acts work with. `about` describes the process: name, leader, components."""
+    """The ports and the rules that operators' acts work with. `about` describes the process: name, leader, components; `leadership` is the lease."""
 
     parts: Parts
     inspection: Inspection
     about: Callable[[], Mapping[str, Any]]
+    leadership: Leadership
 
     def step(self, name: str) -> Step:
         """A step by its name; NotFoundError if there is none."""

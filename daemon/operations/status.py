@@ -7,20 +7,31 @@ from daemon.domain.mapping import Step
 from daemon.operations.office import Office
 from daemon.ports.database import StepCounts
 
+GAPS_SHOWN = 20
+
 
 async def status(office: Office) -> dict[str, Any]:
     """The whole picture, from one read of the database."""
     counts = await office.inspection.counts()
+    gaps = await office.inspection.gaps(open_only=True, limit=GAPS_SHOWN)
     now = office.parts.database_now()
     limits = office.parts.records.limits
     return {
         **office.about(),
         "api_calls": {"used": limits.used, "limit": limits.limit} if limits is not None else None,
         "clock_offset_seconds": round(office.parts.skew.offset, 3),
+        "gaps": [_gap(item) for item in gaps.items],
         "steps": [
             _shown(step, counts.get(step.name, StepCounts()), now.timestamp())
             for step in office.parts.steps.ordered
         ],
+    }
+
+
+def _gap(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A gap as far as an operator needs it: why, from when to when, and how much is still to be settled."""
+    return {
+        name: item[name] for name in ("step", "cause", "since", "until", "state", "remaining", "opened_at")
     }
 
 
@@ -39,6 +50,7 @@ def _shown(step: Step, counts: StepCounts, now: float) -> dict[str, Any]:
         "parked_by_reason": _by_reason(counts),
         "held": counts.held,
         "conflicts_open": counts.conflicts_open,
+        "gaps_open": counts.gaps_open,
         "loaded": counts.processed,
         "to_load": counts.expected,
     }

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from daemon.domain.identity import Identity
 from daemon.domain.mapping import Step
 
 
@@ -64,6 +65,18 @@ class Database(Protocol):
         """The server as it answers now. Raises UnreachableError or AccessError."""
         ...
 
+    async def identity(self) -> Identity:
+        """Which database this is, as far as the server tells."""
+        ...
+
+    async def known_identity(self) -> Identity | None:
+        """Which database it was when the state in it was last held to be its own; None before the first time."""
+        ...
+
+    async def know(self, identity: Identity) -> None:
+        """Remember which database this is."""
+        ...
+
     async def table(self, qualified: str) -> TableDescription | None:
         """One table or view by `schema.name` (or a name on the search path), or None."""
         ...
@@ -108,6 +121,7 @@ class StepCounts:
     oldest_parked: datetime | None = None
     held: int = 0
     conflicts_open: int = 0
+    gaps_open: int = 0
     first_load: str | None = None
     processed: int = 0
     expected: int = 0
@@ -153,9 +167,22 @@ class Inspection(Protocol):
         ...
 
     async def conflicts(
-        self, *, step: str | None = None, limit: int = 100, cursor: str | None = None
+        self,
+        *,
+        step: str | None = None,
+        ids: Sequence[int] = (),
+        limit: int = 100,
+        cursor: str | None = None,
     ) -> Page:
-        """Ledger entries: id, step, sf_id, key, field, kind, rule, winner, base, salesforce, postgres, at, resolved_at."""
+        """Ledger entries: id, step, sf_id, key, field, kind, rule, winner, base, salesforce, postgres, at, salesforce_at, postgres_at,
+        resolved_at, resolved_by.
+        """
+        ...
+
+    async def gaps(
+        self, *, step: str | None = None, open_only: bool = False, limit: int = 100, cursor: str | None = None
+    ) -> Page:
+        """Gaps: id, step, cause, since, until, records, state (reading, settling, closed), remaining, opened_at, swept_at, closed_at."""
         ...
 
     async def log(

@@ -17,9 +17,11 @@ from typing import Protocol
 
 from daemon.domain.change import Change, ChangeState
 from daemon.domain.failure import Failure
+from daemon.domain.gap import Gap
 from daemon.domain.link import Link
 from daemon.domain.mapping import Identify, Step
 from daemon.domain.plan import LedgerEntry, Operation
+from daemon.domain.side import Side
 from daemon.domain.value import Raw
 
 
@@ -107,6 +109,14 @@ class Position:
     transport: str
     position: str
     at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedGap:
+    """A gap that was filled, and the seconds from its opening to its closing."""
+
+    gap: Gap
+    seconds: float
 
 
 class LeaseLostError(Exception):
@@ -198,6 +208,18 @@ class Unit(Protocol):
         """Append ledger entries."""
         ...
 
+    async def decide_conflicts(self, sf_id: str, fields: Sequence[str], side: Side, operator: str) -> None:
+        """Note in the open ledger entries of these fields of a record that an operator let this side win."""
+        ...
+
+    async def note_given_back(self, entry: int, operator: str) -> None:
+        """Note in a decided ledger entry that an operator gave the losing value back."""
+        ...
+
+    async def open_gaps(self, gaps: Sequence[Gap]) -> None:
+        """Note gaps. The changes that fill them (kind REREAD) are stored in the same unit."""
+        ...
+
     async def save_position(self, position: Position) -> None:
         """Store where a channel stands."""
         ...
@@ -254,6 +276,12 @@ class Store(Protocol):
 
     async def linked_records(self, step: str, after: int, limit: int) -> list[tuple[int, str]]:
         """Linked pairs of a step in the order of their ids, from the one after `after` on: link id and Salesforce id."""
+        ...
+
+    async def close_gaps(self) -> list[ClosedGap]:
+        """Close the gaps that are filled: first those are noted of whose step no whole-object re-read is left, then, of the noted ones,
+        those are closed of which no re-read from before that note is left. What is parked does not count. The closed ones.
+        """
         ...
 
     async def first_load(self, step: str) -> str | None:

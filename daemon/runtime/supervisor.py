@@ -38,15 +38,19 @@ class Supervisor:
         self._group = asyncio.TaskGroup()
         self._running: dict[str, asyncio.Task[None]] = {}
         self._draining = False
+        self._failed = False  # the block itself
         self._cause: BaseException | None = None
+        self._owner: asyncio.Task[Any] | None = None
 
     async def __aenter__(self) -> Self:
+        self._owner = asyncio.current_task()
         await self._group.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._failed = error is not None
         try:
             await self._group.__aexit__(kind, error, trace)
         except BaseExceptionGroup as failures:
@@ -103,10 +107,10 @@ class Supervisor:
         try:
             await work
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
+            if self._is_ending():
                 raise
-            # Nobody cancelled the task: something that it awaited was, and a TaskGroup would let that pass.
+            # We did not cancel it: something that it awaited was cancelled, or somebody else cancelled the task itself.
+            # A TaskGroup would let both pass, and the others would live on without it.
             self._end_early(name)
         except BaseException as error:
             self._report(name, error)
@@ -114,6 +118,11 @@ class Supervisor:
         else:
             if eternal and not self._draining:
                 self._end_early(name)
+
+    def _is_ending(self) -> bool:
+        """Whether tasks are being cancelled by those who may: us, or whoever cancels our block."""
+        cancelled = self._owner is not None and self._owner.cancelling() > 0
+        return self._draining or self._failed or cancelled or self._cause is not None
 
     def _end_early(self, name: str) -> NoReturn:
         error = TaskEndedError(name)

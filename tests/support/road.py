@@ -31,6 +31,7 @@ from daemon.flow.parts import Parts
 from daemon.flow.stream import Stream
 from daemon.flow.views import References, postgres_view
 from daemon.flow.worker import Worker
+from daemon.operations.leadership import Leadership
 from daemon.operations.office import Office
 from daemon.ports.salesforce import FROM_OLDEST, ChangeSource, EventBatch
 from daemon.runtime.clock import SystemClock
@@ -62,6 +63,7 @@ class Road:
     parts: Parts
     worker: Worker
     loader: Loader
+    lease: PostgresLease
     source: ChangeSource | None = None
     position: str = FROM_OLDEST
 
@@ -75,7 +77,8 @@ class Road:
 
     @property
     def office(self) -> Office:
-        return Office(self.parts, self.inspection, lambda: {"name": "road"})
+        leadership = Leadership(self.lease.holder, lambda: self.lease.epoch, lambda: None)
+        return Office(self.parts, self.inspection, lambda: {"name": "road"}, leadership)
 
     # --- walking -------------------------------------------------------------------------------------------------
 
@@ -355,6 +358,7 @@ async def open_road(databases: Databases, folder: Path, keys: Path, *steps: Step
             parts,
             Worker(parts, loader.reload),
             loader,
+            lease,
         )
         stack.push_async_callback(road.hang_up)
         yield road

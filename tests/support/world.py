@@ -18,7 +18,7 @@ import asyncpg
 
 from tests.support.databases import Databases
 from tests.support.world_org import Org
-from tests.support.world_program import Done, LateError, Program, command, until
+from tests.support.world_program import COMMAND, Done, LateError, Program, command, until
 from tests.support.world_shape import CRM, Shape, configuration
 
 READY_SECONDS = 30.0
@@ -59,17 +59,28 @@ class World:
         api = ("--api", self.api) if self.api else ()
         return await command(*arguments, "-c", str(self.config), *api, folder=self.folder, extra=extra)
 
-    def launch(self, *arguments: str, extra: Mapping[str, str] | None = None) -> Program:
-        """Start a daemon without waiting for it."""
+    def launch(
+        self, *arguments: str, extra: Mapping[str, str] | None = None, by: Sequence[str] = (str(COMMAND),)
+    ) -> Program:
+        """Start a daemon without waiting for it. `by` is what runs it, if not the command itself."""
         name = f"daemon{len(self.programs)}"
-        program = Program(name, ["run", "-c", str(self.config), *arguments], folder=self.folder, extra=extra)
+        program = Program(
+            name, ["run", "-c", str(self.config), *arguments], folder=self.folder, extra=extra, by=by
+        )
         self.programs.append(program)
         return program
 
-    async def start(self, extra: Mapping[str, str] | None = None) -> Program:
+    async def start(
+        self, *arguments: str, extra: Mapping[str, str] | None = None, by: Sequence[str] = (str(COMMAND),)
+    ) -> Program:
         """Start the daemon; returns once it says that it is ready."""
         assert self.daemon is None or self.daemon.status is not None, "it runs already"
-        self.daemon = self.launch(extra=extra)
+        self.daemon = self.launch(*arguments, extra=extra, by=by)
+        return await self.ready()
+
+    async def ready(self) -> Program:
+        """The daemon, once it says that it is ready."""
+        assert self.daemon is not None
         listening = await self.daemon.logged("http.listening", READY_SECONDS)
         self.api, self.metrics = f"http://{listening['api']}", f"http://{listening['metrics']}"
         await self.daemon.logged("ready", READY_SECONDS)

@@ -95,17 +95,23 @@ async def command(*arguments: str, folder: Path, extra: Mapping[str, str] | None
 class Program:
     """A process of `isthmus` that stays. Use as a context manager: at its end the process is killed and reaped.
 
-    What it writes is kept in `NAME.out` and `NAME.err` in `folder`.
+    What it writes is kept in `NAME.out` and `NAME.err` in `folder`. `by` is what runs the arguments, if not the command.
     """
 
     def __init__(
-        self, name: str, arguments: Sequence[str], *, folder: Path, extra: Mapping[str, str] | None = None
+        self,
+        name: str,
+        arguments: Sequence[str],
+        *,
+        folder: Path,
+        extra: Mapping[str, str] | None = None,
+        by: Sequence[str] = (str(COMMAND),),
     ) -> None:
         self.name = name
         self._out, self._err = folder / f"{name}.out", folder / f"{name}.err"
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self._process = subprocess.Popen(
-                [str(COMMAND), *arguments],
+                [*by, *arguments],
                 cwd=folder,
                 env=environment(extra),
                 stdin=subprocess.DEVNULL,

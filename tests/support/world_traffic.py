@@ -4,6 +4,7 @@ Two writers, one a side, take turns by rounds: within a round they write at the 
 same pairs. Every written value is a token that occurs once. A pair is named by its marker, a mapped field that is never changed.
 """
 
+import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Iterator
@@ -83,18 +84,22 @@ class Traffic:
     changes: dict[str, int] = field(default_factory=lambda: {SALESFORCE: 0, POSTGRES: 0})
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
-    async def populate(self) -> None:
-        """Rows and records that are there before the daemon first runs."""
-        for kind, rows, records in ((COMPANIES, 25, 25), (PEOPLE, 50, 50), (VENTURES, 15, 15)):
-            for _ in range(rows):
+    async def populate(self, companies: int = 25, people: int = 50, ventures: int = 15) -> None:
+        """Rows and records, so many of each, that are there before the daemon first runs."""
+        for kind, number in ((COMPANIES, companies), (PEOPLE, people), (VENTURES, ventures)):
+            for _ in range(number):
                 await self._insert(kind)
-            await self.world.org.talk(partial(self._create_many, kind, records))
+            await self.world.org.talk(partial(self._create_many, kind, number))
 
     async def meet(self) -> None:
         """Learn the Salesforce ids of all records that there are now, so that both writers can touch the same pairs."""
         for kind in KINDS:
             for record in await self.world.org.query(f"SELECT Id, {kind.marker[0]} FROM {kind.sobject}"):
                 self.ids[record[kind.marker[0]]] = record["Id"]
+
+    async def both(self, here: int, there: int) -> None:
+        """Changes of both sides at the same time."""
+        await asyncio.gather(self.here(here), self.there(there))
 
     async def here(self, changes: int) -> None:
         """Changes of the PostgreSQL side."""
@@ -201,6 +206,15 @@ class Traffic:
         marker, company = self._some(SALESFORCE, (PEOPLE,)), self._some(SALESFORCE, (COMPANIES,))
         client.Contact.update(self.ids[marker], {"AccountId": self.ids[company]})
         self.changes[SALESFORCE] += 1
+
+    async def delete_records(self, number: int) -> None:
+        """Delete some records, as `there` does now and then."""
+
+        def work(client: Any) -> None:
+            for _ in range(number):
+                self._delete_record(client)
+
+        await self.world.org.talk(work)
 
     async def undelete(self, most: int) -> None:
         """Take some of the deleted records out of the Recycle Bin again; a new record of the same pair may stand there."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cmp_to_key
 from typing import Any
 
 from adapters.emulator.errors import RequestRefused
 from adapters.emulator.schema.catalog import ChildLink
-from adapters.emulator.schema.field import FieldType
+from adapters.emulator.schema.field import TEXT_TYPES, FieldType
 from adapters.emulator.soql.aggregates import aggregate
 from adapters.emulator.soql.conditions import Conditions
 from adapters.emulator.soql.projection import Projection, Record
@@ -29,8 +27,6 @@ from adapters.emulator.store.table import Table
 from adapters.emulator.store.values import Row, Value
 
 _LATEST = "v67.0"
-_PLAINLY_ORDERED = frozenset({FieldType.ID, FieldType.REFERENCE, FieldType.DATE, FieldType.DATETIME})
-"""Types whose stored text sorts as it is: the usual keyset paging orders by these alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +102,7 @@ def _arranged(scope: Scope, query: Query, rows: Iterable[Row]) -> list[Row]:
     """Order, offset and limit."""
     grouped = bool(query.group_by) or any(isinstance(item, Aggregate | CountAll) for item in query.items)
     if query.order and not grouped:
-        rank = _rank(scope, query.order)
-        if query.limit is not None:
-            rows = heapq.nsmallest(query.offset + query.limit, rows, key=rank)
-        else:
-            rows = sorted(rows, key=rank)
+        rows = _sorted(scope, query.order, rows)
     arranged = list(rows)
     if grouped and not any(isinstance(item, CountAll) for item in query.items):
         return arranged
@@ -118,10 +110,10 @@ def _arranged(scope: Scope, query: Query, rows: Iterable[Row]) -> list[Row]:
     return arranged[query.offset : end] if query.offset or end is not None else arranged
 
 
-def _rank(scope: Scope, order: tuple[Order, ...]) -> Callable[[Row], Any]:
-    getters = []
-    plain = True
-    for term in order:
+def _sorted(scope: Scope, order: tuple[Order, ...], rows: Iterable[Row]) -> list[Row]:
+    """Rows in the order of the terms: sorted by the last term first, because each sort keeps the order of the one before among equals."""
+    arranged = list(rows)
+    for term in reversed(order):
         bound = scope.bind(term.path)
         if (
             bound.field.type is FieldType.TEXTAREA and bound.field.length > 255
@@ -129,29 +121,18 @@ def _rank(scope: Scope, order: tuple[Order, ...]) -> Callable[[Row], Any]:
             raise RequestRefused(
                 400, "MALFORMED_QUERY", f"field '{bound.field.name}' can not be sorted in a query call"
             )
-        getters.append((bound.get, term))
-        plain = plain and bound.field.type in _PLAINLY_ORDERED and not (term.descending or term.nulls_last)
-    if plain:
-        return lambda row: [get(row) or "" for get, _ in getters]
-    if not any(term.descending for term in order):
-        return lambda row: tuple(_key(get(row), nulls_last=term.nulls_last) for get, term in getters)
-
-    def compare(left: Row, right: Row) -> int:
-        for get, term in getters:
-            a, b = get(left), get(right)
-            first, second = _key(a, nulls_last=term.nulls_last), _key(b, nulls_last=term.nulls_last)
-            if first != second:
-                sign = -1 if first < second else 1
-                return -sign if term.descending and a is not None and b is not None else sign
-        return 0
-
-    return cmp_to_key(compare)
+        get = bound.get
+        unknown = [row for row in arranged if get(row) is None]
+        known = [row for row in arranged if get(row) is not None] if unknown else arranged
+        known.sort(key=_key(bound), reverse=term.descending)
+        arranged = known + unknown if term.nulls_last else unknown + known
+    return arranged
 
 
-def _key(value: Value, *, nulls_last: bool) -> tuple[int, float, str]:
-    if value is None:
-        return (2 if nulls_last else 0, 0.0, "")
-    return (1, 0.0, value.casefold()) if isinstance(value, str) else (1, float(value), "")
+def _key(bound: Bound) -> Callable[[Row], Any]:
+    """What rows that have a value there are sorted by: texts without regard to case."""
+    get = bound.get
+    return (lambda row: str(get(row)).casefold()) if bound.field.type in TEXT_TYPES else get
 
 
 def _paths(scope: Scope, query: Query) -> Iterator[str]:

@@ -128,10 +128,12 @@ class Records:
         self.rules = snapshot.rules.snapshot()
 
     def _let_go(self, old: Deletion) -> None:
-        """Take a record out of the bin, unless it was restored and deleted again since."""
+        """Take a record out of the bin, unless it was restored and deleted again since, and forget what went away with it."""
         table = self._tables[old.sobject]
         binned = table.bin.get(old.record_id)
-        if binned is not None and parse_datetime(str(binned["SystemModstamp"])) <= old.at:
-            del table.bin[old.record_id]
+        if binned is not None and parse_datetime(str(binned["SystemModstamp"])) > old.at:
+            return
+        table.bin.pop(old.record_id, None)
+        if old.record_id not in table.live:
             self.deleted_with.pop(old.record_id, None)
             self.unlinked.pop(old.record_id, None)

@@ -1,6 +1,7 @@
-"""`migrate` and `capture`: our schema, and the triggers on the user's tables."""
+"""`migrate`, `database` and `capture`: our schema, whose it is, and the triggers on the user's tables."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -11,6 +12,7 @@ from daemon.cli.invocation import Invocation
 
 if TYPE_CHECKING:
     from daemon.cli.composition import Sides
+    from daemon.domain.identity import Identity
     from daemon.domain.mapping import Step
     from daemon.ports.database import Database
     from daemon.settings.models import Settings
@@ -38,6 +40,21 @@ def register(app: typer.Typer) -> None:
     migrate.command("status", help="What is applied, and what there is.")(_schema_status)
     migrate.command("plan", help="Print the SQL of what is missing.")(_schema_plan)
     app.add_typer(migrate, name="migrate")
+
+    database = typer.Typer(
+        help=help_with(
+            "Which database this is: the state in it belongs to one database and one org.",
+            "isthmus database show",
+            "isthmus database accept      after a restore, a move or an upgrade that was meant",
+        ),
+        short_help="Which database the state belongs to.",
+    )
+    database.command("show", help="The database as it is, and as it is known.")(_show_identity)
+    database.command(
+        "accept",
+        help="This database takes the place of the one that is known. Everything is compared at the next start.",
+    )(_accept_identity)
+    app.add_typer(database, name="database")
 
     capture = typer.Typer(
         help=help_with(
@@ -68,6 +85,35 @@ def _up(context: typer.Context) -> int:
     applied = _on_database(invocation, lambda database: database.migrate())
     invocation.out.rows([{"migration": number} for number in applied], ["migration"])
     invocation.out.words("the schema is up to date" if applied else "the schema was up to date already")
+    return 0
+
+
+def _show_identity(context: typer.Context) -> int:
+    invocation = Invocation.of(context)
+
+    async def look(database: "Database") -> tuple["Identity", "Identity | None"]:
+        return await database.identity(), await database.known_identity()
+
+    found, known = _on_database(invocation, look)
+    invocation.out.document({"found": asdict(found), "known": asdict(known) if known is not None else None})
+    return 0
+
+
+def _accept_identity(context: typer.Context) -> int:
+    invocation = Invocation.of(context)
+    invocation.confirm(
+        "this database takes the place of the one whose state is kept in it: at the next start everything is compared, and what "
+        "Salesforce has that this state does not know comes in"
+    )
+
+    async def accept(database: "Database") -> None:
+        found = await database.identity()
+        await database.know(
+            replace(found, timeline="accepted")
+        )  # no timeline has this name: the start sees another one
+
+    _on_database(invocation, accept)
+    invocation.out.words("accepted; start the daemon")
     return 0
 
 

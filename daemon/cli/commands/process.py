@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
             "isthmus run -c /etc/isthmus/isthmus.yaml",
             "isthmus run --migrate          bring the schema up to date first",
             "isthmus run --once             do what is waiting, then leave",
+            "isthmus run --standby          wait while another daemon leads, and take over when it ends",
         ),
     )(_run)
     app.command(
@@ -50,6 +51,9 @@ def _run(
     context: typer.Context,
     migrate: Annotated[bool, typer.Option("--migrate", help="Apply missing migrations first.")] = False,
     once: Annotated[bool, typer.Option("--once", help="Do what is waiting, then leave.")] = False,
+    standby: Annotated[
+        bool, typer.Option("--standby", help="Wait while another daemon leads, and take over when it ends.")
+    ] = False,
 ) -> int:
     invocation = Invocation.of(context)
     settings = invocation.settings()
@@ -58,7 +62,8 @@ def _run(
     from daemon.runtime.runner import run
 
     return run(
-        lambda: composition().run_daemon(settings, migrate=migrate, once=once), debug=invocation.flags.debug
+        lambda: composition().run_daemon(settings, migrate=migrate, once=once, standby=standby),
+        debug=invocation.flags.debug,
     )
 
 

@@ -29,6 +29,7 @@ _LOG = ("at", "step", "direction", "sf_id", "key", "operation", "outcome", "code
 
 _OfStep = Annotated[str, typer.Argument(metavar="STEP")]
 _Key = Annotated[str, typer.Argument(metavar="KEY", help="The key of the row, or the Salesforce id.")]
+_Number = Annotated[int, typer.Argument(metavar="NUMBER", help="The id of the entry, from conflict list.")]
 _Step = Annotated[str | None, typer.Option("--step", metavar="STEP", help="Only this step.")]
 
 
@@ -47,12 +48,21 @@ def register(app: typer.Typer) -> None:
     app.add_typer(record, name="record")
 
     conflict = typer.Typer(
-        help=help_with("Both sides changed the same field.", "isthmus conflict list --step people"),
+        help=help_with(
+            "Both sides changed the same field: what each held, who won and why.",
+            "isthmus conflict list --step people",
+            "isthmus conflict show 17",
+            "isthmus conflict resolve 17 --take salesforce      decides an open one, or gives the losing value back",
+        ),
         short_help="Both sides changed the same field.",
     )
     conflict.command("list", help="The ledger, newest first: both values, the base, the rule, the winner.")(
         _conflicts
     )
+    conflict.command("show", help="One entry of the ledger.")(_show_conflict)
+    conflict.command(
+        "resolve", help="Give both sides one side's value. Refused where the record has moved on since."
+    )(_resolve)
     app.add_typer(conflict, name="conflict")
 
     log = typer.Typer(
@@ -82,6 +92,26 @@ def _show(context: typer.Context, step: _OfStep, key: _Key) -> int:
 
 def _conflicts(context: typer.Context, step: _Step = None, limit: Limit = 100) -> int:
     return show_list(context, "/conflicts", _CONFLICT, limit, step=step)
+
+
+def _show_conflict(context: typer.Context, number: _Number) -> int:
+    invocation = Invocation.of(context)
+    invocation.out.document(invocation.client().get(f"/conflicts/{number}"))
+    return 0
+
+
+def _resolve(
+    context: typer.Context,
+    number: _Number,
+    take: Annotated[str, typer.Option("--take", metavar="SIDE", help="salesforce or postgres.")],
+) -> int:
+    invocation = Invocation.of(context)
+    client = invocation.client()
+    entry = client.get(f"/conflicts/{number}")
+    field, record = entry["field"], entry["key"]
+    invocation.confirm(f"{field} of {entry['step']} {record} gets the value of {take}, on both sides.")
+    invocation.out.document(client.call("POST", f"/conflicts/{number}/resolve", body={"take": take}))
+    return 0
 
 
 def _log(

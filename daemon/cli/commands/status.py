@@ -15,7 +15,8 @@ from daemon.cli.output import as_json, plain
 from daemon.domain.failure import UsageError
 
 _COLUMNS = (
-    "name", "direction", "state", "links", "pending", "lag_seconds", "held", "parked", "conflicts_open", "loaded", "to_load",
+    "name", "direction", "state", "links", "pending", "lag_seconds", "held", "parked", "conflicts_open", "gaps_open", "loaded",
+    "to_load",
 )  # fmt: skip
 _INTERVAL = 2.0
 _CLEAR = "\x1b[H\x1b[J"
@@ -70,6 +71,8 @@ def _show(invocation: Invocation, status: Mapping[str, Any], *, watch: bool) -> 
     if sys.stdout.isatty():  # one screen: what does not fit is in --json
         steps = [{key: step[key] for key in _COLUMNS if key in step} for step in steps]
     invocation.out.rows(steps, _COLUMNS)
+    for line in gap_lines(status):
+        invocation.out.words(line)
     if not watch and any(_number(step.get("parked")) for step in _steps(status)):
         invocation.out.words("Next: isthmus parked list --group-by code")
     sys.stdout.flush()
@@ -94,6 +97,15 @@ def headline(status: Mapping[str, Any]) -> list[str]:
     if calls := status.get("api_calls"):
         words.append(f"API calls {calls.get('used')} of {calls.get('limit')}")
     return words
+
+
+def gap_lines(status: Mapping[str, Any]) -> list[str]:
+    """A line for each gap that is open: what may have been missed, and how far it is made good."""
+    return [
+        f"gap of {gap.get('step')}: {gap.get('cause')}, since {plain(gap.get('since')) or 'ever'}, "
+        f"{gap.get('state')}, {gap.get('remaining')} records to settle"
+        for gap in status.get("gaps") or ()
+    ]
 
 
 def parse_limits(text: str | None) -> dict[str, float]:

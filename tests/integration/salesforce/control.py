@@ -31,6 +31,10 @@ class Control:
         """Ask for something."""
         return await self._ask("GET", command, None)
 
+    async def delete(self, command: str) -> Any:
+        """Have something forgotten."""
+        return await self._ask("DELETE", command, None)
+
     async def fault(self, **fault: Any) -> None:
         """Set a fault, once unless it says otherwise."""
         await self.post("faults", **{"times": 1, **fault})

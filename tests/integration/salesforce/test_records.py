@@ -11,7 +11,7 @@ from adapters.memory.meter import MemoryMeter
 from adapters.salesforce import Salesforce, connect, soql
 from daemon.domain.failure import CallFailedError, FailureKind, Reason
 from daemon.domain.plan import Operation
-from daemon.ports.salesforce import Record, RecordWrite
+from daemon.ports.salesforce import Record, RecordWrite, Stamp
 from daemon.runtime.clock import SystemClock
 from tests.integration.salesforce.connecting import settings_for
 from tests.integration.salesforce.control import Control
@@ -111,9 +111,39 @@ async def test_deleted_records_say_what_became_of_them(
 async def test_counting(emulator: Emulator, salesforce: Salesforce) -> None:
     emulator.org.load("Account", [{"Name": f"A{n}"} for n in range(7)])
     assert await salesforce.records.count("Account") == 7
-    since = datetime.now(UTC) - timedelta(minutes=5)
-    assert await salesforce.records.count_changed_since("Account", since) == 7
-    assert await salesforce.records.count_changed_since("Account", since + timedelta(hours=1)) == 0
+
+
+async def test_the_newest_change_of_many_objects_costs_a_call_for_five(
+    emulator: Emulator, salesforce: Salesforce, control: Control
+) -> None:
+    at = datetime(2026, 11, 22, 13, 34, 15, tzinfo=UTC)
+    await control.post("clock", freeze=True, at=at.timestamp())
+    emulator.org.create("Account", {"Name": "A"})
+    await control.post("clock", advance=60)
+    emulator.org.create("Lead", {"LastName": "V", "Company": "U"})
+    await control.delete("requests")
+    names = ["Account", "Contact", "Lead", "Campaign", "Opportunity", "Case", "Task"]
+    assert await salesforce.records.newest(names) == {"Account": at, "Lead": at + timedelta(minutes=1)}
+    assert (await control.get("requests?summary=1"))["by_kind"]["composite"] == 2
+
+
+async def test_what_changed_since_comes_oldest_first_and_not_without_end(
+    emulator: Emulator, salesforce: Salesforce, control: Control
+) -> None:
+    at = datetime(2026, 11, 22, 13, 34, 15, tzinfo=UTC)
+    await control.post("clock", freeze=True, at=at.timestamp())
+    made = []
+    for _ in range(4):
+        made.append(emulator.org.create("Account", {"Name": "A"}))
+        await control.post("clock", advance=1)
+    found = await salesforce.records.changed_since("Account", at, 2)
+    assert found == [Stamp(made[1], at + timedelta(seconds=1)), Stamp(made[2], at + timedelta(seconds=2))]
+
+
+async def test_an_object_that_cannot_be_asked_for_is_a_failure(salesforce: Salesforce) -> None:
+    with pytest.raises(CallFailedError) as failed:
+        await salesforce.records.newest(["Account", "Nothing__c"])
+    assert failed.value.failure.code == "INVALID_TYPE"
 
 
 @pytest.mark.parametrize("bulk", [False, True])

@@ -11,10 +11,10 @@ from daemon.domain.policy import ConflictRule, DeleteConflict, Policy
 from daemon.domain.side import Direction, Side
 from daemon.domain.value import Value
 from tests.support.model.database import Database
-from tests.support.model.oracles import Violation, judge
-from tests.support.model.org import Org
+from tests.support.model.org import EPOCH, Org
 from tests.support.model.record import Author
 from tests.support.model.shell import Faults, Shell
+from tests.support.oracles import Ending, Violation, judge
 
 ROUNDS = 600
 """How many rounds everything may take to come to rest."""
@@ -205,7 +205,7 @@ class Play:
     def _rest(self) -> list[Violation]:
         if not self._drain():
             return [Violation("bounded", f"not at rest after {ROUNDS} rounds: {self.database.changes}")]
-        broken = judge(self.step, self.org, self.database)
+        broken = judge(self._ending())
         before = self._sync_writes()
         allowed = self.user_writes + len(self.database.ledger)
         if before[0] > allowed or before[1] > self.user_writes + len(self.database.ledger) + before[0]:
@@ -215,6 +215,21 @@ class Play:
         if self._sync_writes() != before:
             broken.append(Violation("economy", "a redelivery at rest wrote something"))
         return broken
+
+    def _ending(self) -> Ending:
+        database, living = self.database, [r for r in self.org.records.values() if not r.deleted]
+        return Ending(
+            self.step,
+            {record.id: record.values for record in living},
+            database.rows,
+            database.links,
+            database.ledger,
+            database.parked,
+            {record.id: record.external_id for record in living if record.external_id},
+            self.org.history,
+            database.history,
+            EPOCH,
+        )
 
     def _sync_writes(self) -> tuple[int, int]:
         """How many saves of ours Salesforce has seen, and how many rows we have changed."""

@@ -78,6 +78,8 @@ class Api:
             ("POST", "/links", {}),
             ("DELETE", "/links/{id}", {"query": frozenset({"block"})}),
             ("GET", "/conflicts", {"query": listing}),
+            ("GET", "/conflicts/{id}", {}),
+            ("POST", "/conflicts/{id}/resolve", {}),
             ("GET", "/log", {"query": listing}),
             ("GET", "/records/{step}/{key}", {}),
             ("POST", "/records/{step}/{key}/explain", {}),

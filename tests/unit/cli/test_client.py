@@ -43,6 +43,7 @@ PARKED = [
     {"id": 8, "step": "people", "code": "Y", "reason": "other", "message": "\x1b[31m", "since": "2026-01-01"},
     {"id": 7, "step": "calls", "code": "X", "reason": "duplicate", "message": "c", "since": "2026-01-01"},
 ]
+CONFLICT = {"id": 1, "step": "people", "key": "7", "field": "Title", "winner": None}
 LINK = {"id": 5, "step": "people", "sf_id": "003000000000001AAA", "key": "7"}
 
 
@@ -68,6 +69,8 @@ def replies(api: Api) -> None:
         "POST /links": {**LINK, "state": "linked"},
         "DELETE /links/{id}": {"removed": 5},
         "GET /conflicts": page([{"id": 1, "field": "Title"}]),
+        "GET /conflicts/{id}": CONFLICT,
+        "POST /conflicts/{id}/resolve": {"outcome": "decided"},
         "GET /log": page([{"at": "2026-01-01", "outcome": "apply"}]),
         "GET /records/{step}/{key}": {
             "key": "7",
@@ -155,6 +158,16 @@ def test_a_retry_says_what_it_does(
 
 def test_a_retry_of_fewer_than_asked_is_done_in_part(ask: Run) -> None:
     assert ask("parked", "retry", "9", "8", "7", "-y").status == 6
+
+
+def test_a_conflict_is_shown_and_resolved_after_a_question(ask: Run, api: Api) -> None:
+    assert json.loads(ask("conflict", "show", "1", "--json").out) == CONFLICT
+    assert ask("conflict", "resolve", "1", "--take", "postgres", "--no-input").status == 5
+    assert "POST /conflicts/{id}/resolve" not in [call for call, *_ in api.asked]
+    ran = ask("conflict", "resolve", "1", "--take", "postgres", "--yes")
+    assert (ran.status, api.asked[-1][2]) == (0, {"take": "postgres"})
+    assert "Title of people 7 gets the value of postgres" in ran.err
+    assert ask("conflict", "resolve", "1", "--yes").status == 2
 
 
 def test_a_retry_of_nothing_named_is_refused(ask: Run) -> None:

@@ -15,6 +15,7 @@ import pytest
 import daemon
 from daemon.cli.composition import Sides
 from daemon.domain.failure import UnreachableError
+from daemon.domain.identity import Identity
 from daemon.domain.mapping import Step
 from daemon.ports.database import CaptureProblem
 from daemon.settings.models import Settings
@@ -209,13 +210,13 @@ def test_doctor_on_a_terminal_shows_each_check_with_its_fix(
 
 def test_the_commands_that_stay_give_back_what_the_program_says(isthmus: Run, sides: OpenSides) -> None:
     Path("seed.json").write_text("{}")
-    assert isthmus("run", "--migrate", "--once").status == 3
+    assert isthmus("run", "--migrate", "--once", "--standby").status == 3
     assert isthmus("demo", "--check", "--keep", "here").status == 3
     asked = "--port 0 --seed seed.json --switch merge_events=false --keys keys --random-seed 7 --poll 2s --hold 5m --json"
     assert isthmus("emulator", *asked.split()).status == 3
     run, demo, emulator = sides.ran
     assert run[0].name == "acme-prod"
-    assert run[1] == {"migrate": True, "once": True}
+    assert run[1] == {"migrate": True, "once": True, "standby": True}
     assert demo == ({"check": True, "database": None, "keep": Path("here")},)
     assert emulator == (
         {
@@ -231,3 +232,18 @@ def test_the_commands_that_stay_give_back_what_the_program_says(isthmus: Run, si
         },
     )
     assert isthmus("emulator", "--seed", "missing.json").status == 2
+
+
+def test_the_database_is_shown_as_it_is_and_as_it_is_known(isthmus: Run, sides: OpenSides) -> None:
+    sides.database.was = Identity("7713", "99", "00000001")
+    shown = json.loads(isthmus("database", "show", "--json").out)
+    assert shown["found"]["database"] == "16384"
+    assert shown["known"]["database"] == "99"
+
+
+def test_another_database_is_accepted_only_on_purpose(isthmus: Run, sides: OpenSides) -> None:
+    was = sides.database.was = Identity("7713", "99", "00000001")
+    assert isthmus("database", "accept", "--no-input").status == 5
+    assert sides.database.was == was
+    assert isthmus("database", "accept", "--yes").status == 0
+    assert sides.database.was == Identity("7713", "16384", "accepted")

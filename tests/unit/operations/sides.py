@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from daemon.domain.failure import CallFailedError, Failure, FailureKind, Reason
+from daemon.domain.identity import Identity
 from daemon.domain.mapping import Step
 from daemon.operations.check import Configured
 from daemon.ports.database import CaptureProblem, Database, ServerFacts, TableDescription
@@ -87,11 +88,22 @@ class KnownDatabase(Database):
     migrations: tuple[int, int] = (3, 3)
     wrong: Sequence[CaptureProblem] = ()
     now: datetime = NOW
+    is_now: Identity = Identity("7713", "16384", "00000001")
+    was: Identity | None = None
     faults: Faults = field(default_factory=Faults)
 
     async def facts(self) -> ServerFacts:
         await self.faults.at("facts")
         return ServerFacts("18.1", "isthmus", "app", self.now, 0.004, tls=True)
+
+    async def identity(self) -> Identity:
+        return self.is_now
+
+    async def known_identity(self) -> Identity | None:
+        return self.was
+
+    async def know(self, identity: Identity) -> None:
+        self.was = identity
 
     async def table(self, qualified: str) -> TableDescription | None:
         await self.faults.at("table")

@@ -64,6 +64,25 @@ async def test_an_eternal_task_that_ends_is_a_fault() -> None:
         await supervise(("capture", asyncio.sleep(0)))
 
 
+async def test_f5_a_task_that_somebody_else_cancels_ends_all() -> None:
+    async def cancels_itself() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await asyncio.sleep(0)
+
+    with structlog.testing.capture_logs(), pytest.raises(TaskEndedError, match="stream"):
+        await supervise(("stream", cancels_itself()), ("other", for_ever()))
+
+
+async def test_tasks_that_end_with_their_block_are_no_fault() -> None:
+    with structlog.testing.capture_logs() as logs, pytest.raises(FaultError, match="the block"):
+        async with asyncio.timeout(5), Supervisor(VirtualClock()) as tasks:
+            tasks.start("other", for_ever())
+            await fail(FaultError("the block"))
+    assert logs == []
+
+
 async def test_an_eternal_task_that_dies_of_somebody_elses_cancellation_is_a_fault() -> None:
     async def awaits_a_cancelled_future() -> None:
         future = asyncio.get_running_loop().create_future()

@@ -4,6 +4,18 @@ SELECT
     clock_timestamp() AS now,
     coalesce((SELECT s.ssl FROM pg_stat_ssl AS s WHERE s.pid = pg_backend_pid()), false) AS tls
 
+-- name: may_read_identity
+SELECT has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')
+
+-- name: system_identifier
+SELECT system_identifier::text FROM pg_control_system()
+
+-- name: database_number
+SELECT oid::text FROM pg_database WHERE datname = current_database()
+
+-- name: timeline
+SELECT CASE WHEN pg_is_in_recovery() THEN NULL ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END
+
 -- name: relation
 SELECT
     c.oid, n.nspname::text AS schema, c.relname::text AS name,

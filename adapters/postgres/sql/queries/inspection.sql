@@ -11,6 +11,9 @@ FROM isthmus.change GROUP BY 1, 2, 3, 4
 SELECT step, count(*) AS records FROM isthmus.conflict
 WHERE winner IS NULL AND resolved_at IS NULL GROUP BY step
 
+-- name: counts_gaps
+SELECT step, count(*) AS gaps FROM isthmus.gap WHERE closed_at IS NULL GROUP BY step
+
 -- name: counts_jobs
 SELECT step, state, processed, expected FROM isthmus.job WHERE kind = 'first_load'
 
@@ -48,10 +51,12 @@ ORDER BY pg_key, id DESC LIMIT $5
 
 -- name: list_conflicts
 SELECT
-    id, step, sf_id, key, field, kind, rule, winner, base, salesforce, postgres, at, resolved_at
+    id, step, sf_id, key, field, kind, rule, winner, base, salesforce, postgres, at, salesforce_at, postgres_at,
+    resolved_at, resolved_by
 FROM isthmus.conflict
-WHERE ($1::text IS NULL OR step = $1) AND ($2::bigint IS NULL OR id < $2)
-ORDER BY id DESC LIMIT $3
+WHERE ($1::text IS NULL OR step = $1) AND (cardinality($2::bigint[]) = 0 OR id = ANY ($2::bigint[]))
+    AND ($3::bigint IS NULL OR id < $3)
+ORDER BY id DESC LIMIT $4
 
 -- name: history_of_record
 SELECT id, at, step, sf_id, key, source, direction, operation, outcome, code, detail

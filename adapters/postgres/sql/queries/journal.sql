@@ -33,6 +33,14 @@ WHERE NOT EXISTS (
 )
 ORDER BY l.position
 
+-- name: decide_conflicts
+UPDATE isthmus.conflict
+SET winner = $3, resolved_at = clock_timestamp(), resolved_by = $4
+WHERE sf_id = $1 AND field = ANY ($2::text[]) AND winner IS NULL AND resolved_at IS NULL
+
+-- name: note_given_back
+UPDATE isthmus.conflict SET resolved_at = clock_timestamp(), resolved_by = $2 WHERE id = $1
+
 -- name: save_position
 INSERT INTO isthmus.position AS p (channel, transport, position, at)
 VALUES ($1, $2, $3, $4)

@@ -1,0 +1,1 @@
+"""Figures: how fast the parts of this project are, next to what the machine could do at all."""
