@@ -28,8 +28,7 @@ def set_permission(org: Org, given: Mapping[str, object]) -> None:
     `user` is a user name or id; without it the rule is for everybody. What is not said is allowed.
     """
     sobject = _sobject(org, given)
-    user = str(given.get("user") or EVERYONE)
-    user = org.sole_user(user) or user
+    user = _user(org, str(given.get("user") or EVERYONE))
     abilities = {ability for word, ability in _ABILITIES.items() if given.get(word) is not False}
     if "field" in given:
         readable, editable = Ability.READ in abilities, Ability.EDIT in abilities
@@ -80,6 +79,14 @@ def _sobject(org: Org, given: Mapping[str, object]) -> SObject:
     if sobject is None:
         raise ValueError(f"there is no object {given.get('object')}")
     return sobject
+
+
+def _user(org: Org, given: str) -> str:
+    """The id of a user given by name or id, or `*`."""
+    found = org.sole_user(given) or given
+    if found != EVERYONE and found not in org.records.table(org.records.sobject("User")).live:
+        raise ValueError(f"there is no user {given}")
+    return found
 
 
 def _field(sobject: SObject, name: object) -> str:

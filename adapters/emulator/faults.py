@@ -25,6 +25,12 @@ class Action(StrEnum):
     REFUSE_RECORDS = "refuse_records"
 
 
+_KINDS: Mapping[str, type | tuple[type, ...]] = {
+    "times": int, "status": int, "seconds": (int, float), "rate": (int, float), "headers": Mapping,
+}  # fmt: skip
+"""The types of a fault's members that are not texts."""
+
+
 @dataclass(slots=True)
 class Fault:
     """One fault. `times` None lasts until it is removed; `rate` is the part of the fitting requests (or records) that it hits."""
@@ -46,7 +52,7 @@ class Fault:
 
     @classmethod
     def read(cls, given: Mapping[str, object]) -> Fault:
-        """A fault from the control API's JSON. Raises ValueError for what makes no sense."""
+        """A fault from the control API's JSON. Raises ValueError and TypeError for what makes no sense."""
         known = {"action", "method", "path", "api", "times", "seconds", "status", "code", "message", "body",
                  "content_type", "headers", "rate"}  # fmt: skip
         unknown = set(given) - known
@@ -57,9 +63,20 @@ class Fault:
             raise ValueError("rate must be a number from 0 to 1")
         values = {("kind" if name == "api" else name): value for name, value in given.items()}
         values["action"] = Action(str(given.get("action", Action.ANSWER)))
+        for name, value in given.items():
+            if not isinstance(value, _KINDS.get(name, str)) or isinstance(value, bool):
+                raise TypeError(f"{name} has the wrong type")
+        if not 200 <= int(str(given.get("status", 500))) <= 599:
+            raise ValueError("status must be from 200 to 599")
+        headers = given.get("headers", {})
+        if not isinstance(headers, Mapping) or not all(isinstance(v, str) for v in headers.values()):
+            raise ValueError("headers must be texts by their names")
         if "path" in given:
-            values["path"] = re.compile(str(given["path"]))
-        return cls(**values)  # type: ignore[arg-type]  # a wrong type shows when the fault is used: only tests come here
+            try:
+                values["path"] = re.compile(str(given["path"]))
+            except re.error as error:
+                raise ValueError(f"path is no regular expression: {error}") from None
+        return cls(**values)  # type: ignore[arg-type]  # the types were looked at above
 
     def fits(self, method: str, path: str, kind: str) -> bool:
         """Whether the fault is meant for such a request."""

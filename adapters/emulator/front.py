@@ -21,7 +21,7 @@ from adapters.emulator.cometd.endpoint import COOKIE, Credentials, Streaming, ve
 from adapters.emulator.control.api import Control
 from adapters.emulator.errors import RequestRefused
 from adapters.emulator.faults import Action, Fault, Faults
-from adapters.emulator.http import Call, Reply
+from adapters.emulator.http import Call, Reply, is_too_deep
 from adapters.emulator.journal import Entry, Journal
 from adapters.emulator.oauth.endpoints import OAuth
 from adapters.emulator.org import Org
@@ -66,10 +66,13 @@ class Front:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request."""
+        if not _is_text(request):
+            return web.Response(status=400, text="A header is not UTF-8")
         target = self._target(request)
         body = await request.read()
         if target.kind == "control":
             reply = self._control.handle(_call(request, target.segments[1:], "", body, ""))
+            self._org.release(self._org.take_lingering())  # a tester's acts hold no locks
             return self._response(request, reply, target)
         started = liveness()
         fault = self._faults.take(request.method, target.path, target.kind)
@@ -117,12 +120,12 @@ class Front:
 
     async def _linger(self) -> None:
         """Hold the locks of what this request has just written for as long as its transactions last."""
-        lingering = self._org.take_lingering()
-        if lingering:
+        holder = self._org.take_lingering()
+        if holder is not None:
             try:
                 await asyncio.sleep(self._org.switches.transaction_seconds)
             finally:
-                self._org.release(lingering)
+                self._org.release(holder)
 
     def _plain(self, request: web.Request, target: _Target, body: bytes) -> Reply:
         match target.segments:
@@ -166,7 +169,7 @@ class Front:
         except orjson.JSONDecodeError:
             return self._response(request, Reply(400, content=b"", content_type="text/html"), target)
         batch = parsed if isinstance(parsed, list) else [parsed]
-        if not all(isinstance(item, dict) for item in batch):
+        if not all(isinstance(item, dict) for item in batch) or is_too_deep(batch):
             return self._response(request, Reply(400, content=b"", content_type="text/html"), target)
         authorization = request.headers.get("Authorization", "")
         credentials = Credentials(
@@ -244,6 +247,16 @@ def _call(request: web.Request, segments: tuple[str, ...], version: str, body: b
         body=body,
         user_id=user_id,
     )
+
+
+def _is_text(request: web.Request) -> bool:
+    """Whether the headers are UTF-8: what is not could be kept, but never be sent again."""
+    try:
+        for _, value in request.raw_headers:
+            value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _count_records(kind: str, body: bytes) -> int:

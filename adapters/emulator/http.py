@@ -17,6 +17,7 @@ from adapters.emulator.store.transaction import Transaction
 
 JSON_TYPE = "application/json;charset=UTF-8"
 CSV_TYPE = "text/csv"
+_DEEPEST = 100
 
 
 @dataclass(slots=True)
@@ -44,11 +45,16 @@ class Call:
     def json(self) -> object:
         """The body as JSON. Raises RequestRefused with JSON_PARSER_ERROR."""
         try:
-            return orjson.loads(self.body)
+            value = orjson.loads(self.body)
         except orjson.JSONDecodeError as error:
             raise RequestRefused(
                 400, "JSON_PARSER_ERROR", f"Unexpected input at [line:1, column:1]: {error}"
             ) from None
+        if is_too_deep(value):
+            raise RequestRefused(
+                400, "JSON_PARSER_ERROR", f"The body is nested deeper than {_DEEPEST} levels"
+            )
+        return value
 
     def require_type(self, wanted: str) -> None:
         """Refuses a body of another content type with 415. Raises RequestRefused."""
@@ -95,6 +101,22 @@ class Reply:
         if self.status in {204, 304} or self.body is None:
             return b""
         return orjson.dumps(self.body)
+
+
+def is_too_deep(value: object) -> bool:
+    """Whether a JSON value is nested deeper than any request needs: such a value could be read, but not answered with."""
+    layer = [value]
+    for _ in range(_DEEPEST + 1):
+        layer = [
+            part
+            for whole in layer
+            if isinstance(whole, dict | list)
+            for part in (whole.values() if isinstance(whole, dict) else whole)
+            if isinstance(part, dict | list)
+        ]
+        if not layer:
+            return False
+    return True
 
 
 Handler: TypeAlias = Callable[[Call], Reply]

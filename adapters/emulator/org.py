@@ -52,36 +52,42 @@ class Org:
         """User id of the person who works in the user interface."""
         self.redirect_uris: tuple[str, ...] = ()
         """Callback addresses of the connected app; none means any address of this machine."""
-        self._lingering: list[Transaction] = []
+        self._holder: object = object()
+        self._lingers = False
 
     @contextmanager
     def transaction(self, caller: Caller | None = None) -> Iterator[Transaction]:
         """A transaction that is committed and announced at the end of the block, and taken back when the block raises."""
-        transaction = Transaction(self.records, caller or self.interface_caller())
+        transaction = Transaction(self.records, caller or self.interface_caller(), self._holder)
         try:
             yield transaction
         except BaseException:
             transaction.roll_back()
-            self.release([transaction])
+            self._end(transaction)
             raise
-        if transaction.lingers:
-            self._lingering.append(transaction)
-        else:
-            self.release([transaction])
+        self._end(transaction)
         changes = transaction.changes()
         if changes:
             self.composer.announce(changes, transaction.caller)
 
-    def take_lingering(self) -> list[Transaction]:
-        """The transactions that have done their work and still hold their locks; whoever takes them must release them."""
-        taken, self._lingering = self._lingering, []
+    def take_lingering(self) -> object | None:
+        """The holder of the locks that the request in hand has taken and keeps; None when it keeps none. Whoever takes it must release it."""
+        if not self._lingers:
+            return None
+        taken, self._holder, self._lingers = self._holder, object(), False
         return taken
 
-    def release(self, transactions: Sequence[Transaction]) -> None:
-        """End transactions that held locks."""
-        for transaction in transactions:
-            if self.records.locks.held:
-                self.records.locks.release(transaction)
+    def release(self, holder: object) -> None:
+        """Give up the locks of a holder."""
+        if self.records.locks.held:
+            self.records.locks.release(holder)
+
+    def _end(self, transaction: Transaction) -> None:
+        """A transaction has done its work, or was taken back: its locks are kept until the answer, or given up."""
+        if transaction.lingers:
+            self._lingers = True
+        else:
+            self.release(transaction.holder)
 
     def set_switches(self, values: Mapping[str, object]) -> None:
         """Set switches by name, all or none, with what they mean for the schema. Raises ValueError and TypeError."""
@@ -200,11 +206,15 @@ class Org:
         loaded = []
         for row in rows:
             transaction = Transaction(self.records, caller)
-            record_id = transaction.create(sobject, {k: v for k, v in row.items() if k not in _SYSTEM_FIELDS})
+            try:
+                record_id = transaction.create(
+                    sobject, {k: v for k, v in row.items() if k not in _SYSTEM_FIELDS}
+                )
+            finally:
+                self.release(transaction)
             given: Row = {k: v for k, v in row.items() if k in _SYSTEM_FIELDS and isinstance(v, str)}
             if given:
                 table.put({**table.live[record_id], **given})
-            self.release([transaction])
             loaded.append(record_id)
         return loaded
 

@@ -87,7 +87,7 @@ class IngestJobs:
         sobject = self._org.records.sobject(str(given.get("object") or ""))
         key = given.get("externalIdFieldName")
         if operation == "upsert":
-            key = external_field(sobject, str(key or "")).name
+            key = external_field(self._org.records, call.user_id, sobject, str(key or "")).name
         job = IngestJob(
             request=self._shelf.request(call, given),
             operation=operation,

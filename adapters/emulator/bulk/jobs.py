@@ -130,7 +130,7 @@ class JobShelf:
     def find(self, call: Call) -> Job:
         """The job a call names. Raises RequestRefused."""
         job = self._jobs.get(call.arguments["id"])
-        if job is None or self._is_expired(job):
+        if job is None or job.request.user_id != call.user_id or self._is_expired(job):
             raise RequestRefused(404, "NOT_FOUND", "The requested resource does not exist")
         return job
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,13 +17,14 @@ from adapters.emulator.soql.scope import Scope
 from adapters.emulator.soql.tree import Aggregate, ChildQuery, CountAll, Query
 from adapters.emulator.store.values import Row
 
+_LOCATOR = re.compile(r"MTA[0-9a-f]{1,12}")
 _DEFAULT_PAGE = 50_000
 _ROWS_AT_A_TIME = 500
 
 
 @dataclass(slots=True, kw_only=True)
 class QueryJob(Job):
-    """A query job with its result: a snapshot of the moment it was made."""
+    """A query job with its result: the rows are those of the moment it was made, their parents those of the moment a page is read."""
 
     result: Result
 
@@ -145,7 +147,6 @@ def _locator(position: int) -> str:
 def _position(locator: str | None) -> int:
     if not locator:
         return 0
-    try:
-        return int(locator.removeprefix("MTA"), 16)
-    except ValueError:
-        raise RequestRefused(400, "INVALID_QUERY_LOCATOR", "invalid query locator") from None
+    if not _LOCATOR.fullmatch(locator):
+        raise RequestRefused(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
+    return int(locator[3:], 16)

@@ -7,6 +7,7 @@ does. Events come before the answer of the connect, and may ride on any other an
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ from adapters.emulator.org import Org
 
 COOKIE = "BAYEUX_BROWSER"
 _FIRST_VERSION = 37
+_VERSION = re.compile(r"[0-9]{1,3}\.[0-9]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,9 @@ class Streaming:
             return replies.AUTHENTICATION_INVALID, replies.STOP_ADVICE
         if self.clients.find(client.client_id) is None:
             return replies.UNKNOWN_CLIENT, replies.HANDSHAKE_ADVICE
+        if any(self._org.log.has_lost(item.position) for item in client.subscriptions.values()):
+            self.clients.dismiss(client)  # rather than going on behind the gap in silence
+            return replies.UNKNOWN_CLIENT, replies.HANDSHAKE_ADVICE
         if self._is_used_up():
             client.subscriptions.clear()
             return replies.TOO_MANY_EVENTS, replies.STOP_ADVICE
@@ -271,10 +276,9 @@ def version_error(segments: tuple[str, ...]) -> str | None:
     """What is wrong with the path after `/cometd`, or None."""
     if not segments:
         return replies.VERSION_MISSING
-    number, _, minor = segments[0].partition(".")
-    if not number.isdigit() or not minor.isdigit():
+    if _VERSION.fullmatch(segments[0]) is None:
         return replies.VERSION_MISSING
-    return replies.VERSION_TOO_OLD if int(number) < _FIRST_VERSION else None
+    return replies.VERSION_TOO_OLD if float(segments[0]) < _FIRST_VERSION else None
 
 
 def _wants_no_hold(message: Message) -> bool:

@@ -25,7 +25,7 @@ class Acts:
         return {
             ("POST", "convert-lead"): self._convert_lead,
             ("POST", "merge"): self._merge,
-            ("POST", "undelete"): lambda call: self._org.undelete(text(call.json_object(), "id")),
+            ("POST", "undelete"): lambda call: self._org.undelete(_id(text(call.json_object(), "id"))),
             ("POST", "purge"): self._purge,
             ("POST", "locks"): self._lock,
             ("DELETE", "locks"): lambda _call: {"released": self._org.records.locks.release_by_hand()},
@@ -40,7 +40,7 @@ class Acts:
     def _convert_lead(self, call: Call) -> Body:
         body = call.json_object()
         made = self._org.convert_lead(
-            text(body, "lead"),
+            _id(text(body, "lead")),
             account_id=maybe(body, "account"),
             contact_id=maybe(body, "contact"),
             opportunity_name=maybe(body, "opportunity"),
@@ -53,7 +53,7 @@ class Acts:
         if not isinstance(losers, list):
             raise TypeError("losers must be a list of record ids")
         values = {str(k): v for k, v in overrides.items()} if isinstance(overrides, dict) else None
-        self._org.merge(text(body, "winner"), [str(item) for item in losers], values)
+        self._org.merge(_id(text(body, "winner")), [_id(str(item)) for item in losers], values)
 
     def _purge(self, call: Call) -> Body:
         """Empty the Recycle Bin of one record, or of all."""

@@ -33,14 +33,27 @@ class Setup:
 
     def _select(self, call: Call) -> Body:
         body = call.json_object()
-        objects, channels = body.get("objects"), body.get("channels")
+        objects, channels = body.get("objects"), body.get("channels") or {}
+        if not isinstance(channels, Mapping) or not isinstance(objects, list | None):
+            raise TypeError(
+                "objects is a list of names or null, and channels a mapping of channels to their members"
+            )
+        names = [self._org.records.sobject(str(name)).name for name in objects or ()]
+        made = {str(channel): self._members(members) for channel, members in channels.items()}
         if "objects" in body:
-            self._org.selection.select([str(name) for name in objects] if isinstance(objects, list) else None)
-        if isinstance(channels, Mapping):
-            for name, members in channels.items():
-                found = {str(k): tuple(str(f) for f in v or ()) for k, v in dict(members).items()}
-                self._org.selection.add_channel(str(name), found)
+            self._org.selection.select(names if objects is not None else None)
+        for channel, found in made.items():
+            self._org.selection.add_channel(channel, found)
         return {"objects": [sobject.name for sobject in self._org.selection.selected()]}
+
+    def _members(self, given: object) -> dict[str, tuple[str, ...]]:
+        """The objects of a channel, and the fields that enrich each."""
+        if not isinstance(given, Mapping):
+            raise TypeError("the members of a channel are a mapping of objects to lists of fields")
+        return {
+            self._org.records.sobject(str(name)).name: tuple(str(field) for field in fields or ())
+            for name, fields in given.items()
+        }
 
     def _fields(self, call: Call) -> None:
         body = call.json_object()

@@ -15,6 +15,19 @@ from adapters.emulator.oauth.application import Application
 from adapters.emulator.oauth.sessions import Sessions
 from adapters.emulator.org import Org
 
+_LAST_INSTANT = 64_060_588_800.0
+"""The beginning of the year 4000."""
+
+
+def _number(body: Mapping[str, object], name: str) -> float | None:
+    """A number that may be missing. Raises TypeError."""
+    value = body.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a number")
+    return float(value)
+
 
 class Traffic:
     """The commands that watch or disturb clients."""
@@ -111,12 +124,17 @@ class Traffic:
 
     def _clock(self, call: Call) -> Body:
         body = call.json_object()
-        seconds, at = body.get("advance"), body.get("at")
-        if body.get("freeze") is True:
-            self._org.clock.freeze(float(at) if isinstance(at, int | float) else None)
-        if body.get("freeze") is False:
+        freeze, at, seconds = body.get("freeze"), _number(body, "at"), _number(body, "advance")
+        if freeze is not None and not isinstance(freeze, bool):
+            raise TypeError("freeze must be true or false")
+        begin = at if freeze and at is not None else self._org.clock.now()
+        if not 0 <= begin + (seconds or 0.0) <= _LAST_INSTANT:
+            raise ValueError("the clock goes from 1970 to 4000")
+        if freeze is True:
+            self._org.clock.freeze(at)
+        if freeze is False:
             self._org.clock.thaw()
-        if isinstance(seconds, int | float):
-            self._org.clock.advance(float(seconds))
+        if seconds is not None:
+            self._org.clock.advance(seconds)
         self._org.log.wake()
         return {"now": self._org.clock.stamp()}

@@ -81,6 +81,10 @@ class EventLog:
             return self._first + index + 1
         return None
 
+    def has_lost(self, position: int) -> bool:
+        """Whether events from a position on have been purged, so that a reader who stands there would miss them."""
+        return position < self._first
+
     def since(self, position: int, limit: int) -> list[ChangeEvent]:
         """At most `limit` events from a position on; those already purged are gone."""
         start = max(position - self._first, 0)
@@ -92,7 +96,7 @@ class EventLog:
 
     def expire(self, keep: int = 0) -> None:
         """Purge all but the newest `keep` events, as 72 hours would."""
-        cut = max(len(self._events) - keep, 0)
+        cut = max(len(self._events) - max(keep, 0), 0)
         self._drop(cut)
 
     def rewind(self, end: int) -> None:

@@ -104,8 +104,12 @@ class Authorizations:
         """Registered callbacks are compared character by character; without any, every address of this machine will do."""
         if self._org.redirect_uris:
             return redirect_uri in self._org.redirect_uris
-        parts = urlsplit(redirect_uri)
-        return parts.scheme in {"http", "https"} and parts.hostname in _LOOPBACK
+        try:
+            parts = urlsplit(redirect_uri)
+        except ValueError:
+            return False
+        plain = redirect_uri.isascii() and redirect_uri.isprintable()
+        return plain and parts.scheme in {"http", "https"} and parts.hostname in _LOOPBACK
 
     def _keep(self, approval: Approval) -> str:
         code = f"aPrx{''.join(self._rng.choices(_ALPHABET, k=60))}"

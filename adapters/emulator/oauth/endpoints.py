@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping
@@ -226,7 +225,7 @@ class OAuth:
         refusal = self._check_client(form | _basic(headers))
         if refusal is not None:
             return Reply(401, refusal.body, headers=_NO_STORE)
-        session = self._sessions.find(form.get("token", ""))
+        session = self._sessions.look_at(form.get("token", ""))
         if session is None:
             return Reply(200, {"active": False}, headers=_NO_STORE)
         user = self._org.records.find(session.user_id) or {}
@@ -259,6 +258,6 @@ def _basic(headers: Mapping[str, str]) -> dict[str, str]:
         return {}
     try:
         name, _, secret = base64.b64decode(encoded).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no base64, or not UTF-8 inside
         return {}
     return {"client_id": unquote(name), "client_secret": unquote(secret)}

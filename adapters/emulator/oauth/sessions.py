@@ -86,15 +86,18 @@ class Sessions:
 
     def find(self, token: str) -> Session | None:
         """The live session of an access token, which counts as a use of it."""
+        session = self.look_at(token)
+        if session is not None:
+            session.last_used = self._clock.now()
+            self._sessions[token] = self._sessions.pop(token)
+        return session
+
+    def look_at(self, token: str) -> Session | None:
+        """The live session of an access token, without using it."""
         session = self._sessions.get(token)
-        if session is None:
-            return None
-        now = self._clock.now()
-        if now - session.last_used > self._switches.token_seconds:
+        if session is not None and self._clock.now() - session.last_used > self._switches.token_seconds:
             del self._sessions[token]
             return None
-        session.last_used = now
-        self._sessions[token] = self._sessions.pop(token)
         return session
 
     def revoke(self, token: str) -> bool:

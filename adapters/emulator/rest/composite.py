@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 import orjson
 from multidict import CIMultiDict
@@ -13,6 +13,7 @@ from multidict import CIMultiDict
 from adapters.emulator.errors import RequestRefused
 from adapters.emulator.http import Call, Reply, Route
 from adapters.emulator.org import Org
+from adapters.emulator.rest.schemas import supported
 from adapters.emulator.store.transaction import Transaction
 
 _MOST_PARTS = 25
@@ -142,14 +143,19 @@ class Composite:
         shared: Transaction | None,
     ) -> Call:
         def resolved(text: str) -> str:
-            return _REFERENCE.sub(lambda match: str(_look_up(match, bodies, failed)), text)
+            return _REFERENCE.sub(lambda match: _text_of(_look_up(match, bodies, failed)), text)
 
-        url = urlsplit(resolved(str(part.get("url") or "")))
-        segments = [unquote(item) for item in url.path.split("/") if item]
+        path, _, query = resolved(str(part.get("url") or "")).partition("?")
+        segments = [unquote(item) for item in path.split("/") if item]
         if segments[:2] != ["services", "data"] or len(segments) < 3:
             raise RequestRefused(
-                400, "INVALID_INPUT", f"The url of a subrequest must begin with /services/data/: {url.path}"
+                400, "INVALID_INPUT", f"The url of a subrequest must begin with /services/data/: {path}"
             )
+        if segments[3:] in (["composite"], ["composite", "graph"]) or segments[3:4] == ["jobs"]:
+            raise RequestRefused(400, "INVALID_INPUT", f"The resource cannot be part of a Composite: {path}")
+        version = segments[2].removeprefix("v")
+        if not supported(version):
+            raise RequestRefused(404, "NOT_FOUND", "The requested resource does not exist")
         given = part.get("httpHeaders")
         headers = _without_conditions(call.headers)
         if isinstance(given, Mapping):
@@ -160,8 +166,8 @@ class Composite:
         return Call(
             method=str(part.get("method") or "GET").upper(),
             segments=tuple(segments[3:]),
-            version=segments[2].removeprefix("v"),
-            query=dict(parse_qsl(url.query, keep_blank_values=True)),
+            version=version,
+            query=dict(parse_qsl(query, keep_blank_values=True)),
             headers=headers,
             body=orjson.dumps(_resolve(body, resolved)) if body is not None else b"",
             user_id=call.user_id,
@@ -180,7 +186,7 @@ def _parts(body: Mapping[str, object]) -> list[_Part]:
     if not isinstance(parts, list) or not parts or not all(isinstance(part, dict) for part in parts):
         raise RequestRefused(400, "JSON_PARSER_ERROR", "The body must hold a list compositeRequest")
     names = [part.get("referenceId") for part in parts]
-    if len(set(names)) != len(names) or not all(isinstance(name, str) and name for name in names):
+    if not all(isinstance(name, str) and name for name in names) or len(set(names)) != len(names):
         raise RequestRefused(400, "INVALID_INPUT", "Each subrequest needs a referenceId of its own")
     return parts
 
@@ -209,6 +215,11 @@ def _resolve(value: object, resolved: Callable[[str], str]) -> object:
             return [_resolve(item, resolved) for item in value]
         case _:
             return value
+
+
+def _text_of(value: object) -> str:
+    """A referenced value inside a text."""
+    return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
 
 
 def _look_up(match: re.Match[str], bodies: Mapping[str, object], failed: set[str]) -> object:

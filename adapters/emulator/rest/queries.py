@@ -88,7 +88,7 @@ class Queries:
         result = execute(self._org.records, call.user_id, parse(_text(call)), include_deleted=include_deleted)
         cursor = _Cursor(call.user_id, result, _batch(call), self._org.clock.now())
         name = ""
-        if result.total > cursor.batch:
+        if result.count > cursor.batch:
             name = self._org.records.ids.new("01g")
             self._cursors[name] = cursor
             self._forget_idle()
@@ -104,9 +104,9 @@ class Queries:
 
     def _page(self, call: Call, name: str, cursor: _Cursor, start: int) -> Reply:
         end = start + cursor.batch
-        total = cursor.result.total
-        answer: dict[str, object] = {"totalSize": total, "done": end >= total}
-        if end < total:
+        count = cursor.result.count
+        answer: dict[str, object] = {"totalSize": cursor.result.total, "done": end >= count}
+        if end < count:
             answer["nextRecordsUrl"] = f"/services/data/{call.path_version}/query/{name}-{end}"
         answer["records"] = cursor.result.page(start, cursor.batch, call.path_version)
         return Reply(200, answer)

@@ -83,7 +83,7 @@ class Rows:
         if len(found) > 1:
             return _several(call, sobject, found)
         given = call.json_object()
-        field = external_field(sobject, call.arguments["field"])
+        field = external_field(self._org.records, call.user_id, sobject, call.arguments["field"])
         for name in given:
             if name.lower() in {field.name.lower(), "id"}:
                 message = f"The {name} field should not be specified in the sobject data."
@@ -145,7 +145,7 @@ class Rows:
         return _only([row] if row is not None else [])
 
     def _matches(self, call: Call, sobject: SObject) -> list[Row]:
-        field = external_field(sobject, call.arguments["field"])
+        field = external_field(self._org.records, call.user_id, sobject, call.arguments["field"])
         return matches(self._org.records, sobject, field, key_value(field, call.arguments["value"]))
 
     def _shown(self, call: Call, sobject: SObject, row: Row) -> Reply:

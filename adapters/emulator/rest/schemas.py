@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from adapters.emulator.clock import http_date, parse_http_date
@@ -14,6 +15,7 @@ from adapters.emulator.schema.sobject import SObject
 from adapters.emulator.store.permissions import Ability
 
 _FIRST, _LAST = 37, 68
+_VERSION = re.compile(r"[0-9]{2,3}\.0")
 _SEASONS = ("Spring", "Summer", "Winter")
 
 
@@ -31,8 +33,7 @@ def versions() -> list[dict[str, str]]:
 
 def supported(version: str) -> bool:
     """Whether a path may name this version (`67.0`): any from 37.0 on."""
-    number, _, minor = version.partition(".")
-    return number.isdigit() and minor == "0" and int(number) >= _FIRST
+    return _VERSION.fullmatch(version) is not None and float(version) >= _FIRST
 
 
 class Schemas:
@@ -123,11 +124,12 @@ class Schemas:
         """A change event's schema, in outline: its id and its field names."""
         wanted = call.arguments["object"]
         for sobject in self._org.catalog.all():
-            if sobject.change_event_name == wanted and sobject.change_events:
-                names = [
-                    "ChangeEventHeader",
-                    *dict.fromkeys(f.compound or f.name for f in sobject.event_fields),
-                ]
+            permissions = self._org.records.permissions
+            readable = permissions.object_readable(call.user_id, sobject)
+            if sobject.change_event_name == wanted and sobject.change_events and readable:
+                hidden = permissions.hidden_fields(call.user_id, sobject)
+                shown = [f.compound or f.name for f in sobject.event_fields if f.name not in hidden]
+                names = ["ChangeEventHeader", *dict.fromkeys(shown)]
                 fields = [{"name": name, "type": ["null", "string"]} for name in names]
                 return Reply(200, {"name": wanted, "namespace": "com.sforce.eventbus", "type": "record", "fields": fields,
                                    "uuid": schema_id(sobject)})  # fmt: skip

@@ -97,7 +97,7 @@ class Field:
     @property
     def custom(self) -> bool:
         """Whether an administrator made this field."""
-        return self.name.endswith("__c")
+        return self.name.endswith(("__c", "__pc"))
 
     @property
     def required(self) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from adapters.emulator.errors import RequestRefused
+from adapters.emulator.schema.field import DECIMAL_TYPES, FieldType
 from adapters.emulator.soql.projection import Record
 from adapters.emulator.soql.scope import Scope
 from adapters.emulator.soql.tree import (
@@ -146,6 +147,9 @@ class _Terms:
 
 def _function(scope: Scope, item: Aggregate) -> _Term:
     bound = scope.bind(item.path)
+    if item.function in {"sum", "avg"} and bound.field.type not in {*DECIMAL_TYPES, FieldType.INT}:
+        message = f"field {bound.field.name} does not support aggregate operator {item.function.upper()}"
+        raise RequestRefused(400, "MALFORMED_QUERY", message)
 
     def compute(group: _Group) -> Value:
         values = [value for row in group if (value := bound.get(row)) is not None]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Iterable
+from datetime import date
 from typing import Any, TypeAlias, assert_never
 
 from adapters.emulator import ids
@@ -18,6 +19,8 @@ from adapters.emulator.schema.field import DECIMAL_TYPES, TEXT_TYPES, Field, Fie
 from adapters.emulator.soql.dates import span_of
 from adapters.emulator.soql.scope import Bound, Scope
 from adapters.emulator.soql.tree import (
+    ANY_LITERALLY,
+    ONE_LITERALLY,
     Comparison,
     Condition,
     Constant,
@@ -43,6 +46,7 @@ _ORDERED: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+_TIMES = frozenset({FieldType.DATE, FieldType.DATETIME})
 _IDS = frozenset({FieldType.ID, FieldType.REFERENCE})
 
 
@@ -197,19 +201,26 @@ def value_of(field: Field, literal: Literal) -> Value:
             return literal.value
         case Constant() if field.type is FieldType.BOOLEAN:
             return literal.value
-        case Moment() if field.type is FieldType.DATE and literal.whole_day:
-            return literal.value
-        case Moment() if field.type is FieldType.DATETIME and not literal.whole_day:
-            return rest_datetime(parse_datetime(literal.value))
+        case Moment() if literal.whole_day is (field.type is FieldType.DATE) and field.type in _TIMES:
+            return _instant(literal)
         case _:
             raise _wrong_type(field)
+
+
+def _instant(literal: Moment) -> str:
+    """The stored form of a date or datetime. Raises RequestRefused for one that no calendar has."""
+    try:
+        if literal.whole_day:
+            return date.fromisoformat(literal.value).isoformat()
+        return rest_datetime(parse_datetime(literal.value))
+    except (ValueError, OverflowError):
+        raise RequestRefused(400, "MALFORMED_QUERY", f"invalid date or datetime: {literal.value}") from None
 
 
 def _like(bound: Bound, literal: Literal) -> Predicate:
     if not isinstance(literal, Text) or bound.field.type not in TEXT_TYPES:
         raise _invalid(f"invalid operator on {bound.field.type} field")
-    parts = (".*" if c == "%" else "." if c == "_" else re.escape(c) for c in literal.value)
-    pattern = re.compile("".join(parts), re.IGNORECASE | re.DOTALL)
+    pattern = _pattern(literal.pattern)
     get = bound.get
 
     def like(row: Row) -> bool:
@@ -217,6 +228,19 @@ def _like(bound: Bound, literal: Literal) -> Predicate:
         return isinstance(value, str) and pattern.fullmatch(value) is not None
 
     return like
+
+
+_LIKE = {"_": ".", ANY_LITERALLY: "%", ONE_LITERALLY: "_"}
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    """LIKE as an expression. Each piece between `%` is found at its first place for good, so that no text takes long."""
+    pieces = ["".join(_LIKE.get(c) or re.escape(c) for c in piece) for piece in text.split("%")]
+    first, *rest = pieces
+    if rest:
+        *inner, last = rest
+        first += "".join(f"(?>.*?{piece})" for piece in inner) + f".*{last}"
+    return re.compile(first, re.IGNORECASE | re.DOTALL)
 
 
 def _fold(field: Field, value: Value) -> Value:

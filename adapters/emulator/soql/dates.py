@@ -15,12 +15,16 @@ _DAY = timedelta(days=1)
 def span_of(word: DateWord, now: float) -> _Span:
     """The first day of the literal and the day after its last. Raises RequestRefused for a word that is none."""
     today = datetime.fromtimestamp(now, UTC).date()
-    fixed = _FIXED.get(word.name)
-    if fixed is not None:
-        return fixed(today)
-    counted = _COUNTED.get(word.name)
-    if counted is not None:
-        return counted(today, word.count)
+    fixed, counted = _FIXED.get(word.name), _COUNTED.get(word.name)
+    try:
+        if fixed is not None:
+            return fixed(today)
+        if counted is not None:
+            return counted(today, word.count)
+    except (ValueError, OverflowError):
+        raise RequestRefused(
+            400, "MALFORMED_QUERY", f"{word.name}:{word.count} is outside the calendar"
+        ) from None
     raise RequestRefused(400, "MALFORMED_QUERY", f"unexpected token: '{word.name}'")
 
 

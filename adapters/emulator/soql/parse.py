@@ -9,9 +9,12 @@ from importlib import resources
 from typing import cast
 
 from lark import Lark, Token, Transformer, UnexpectedInput
+from lark.exceptions import VisitError
 
 from adapters.emulator.errors import RequestRefused
 from adapters.emulator.soql.tree import (
+    ANY_LITERALLY,
+    ONE_LITERALLY,
     Aggregate,
     ChildQuery,
     Comparison,
@@ -34,7 +37,7 @@ from adapters.emulator.soql.tree import (
     Text,
 )
 
-_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
+_ESCAPES = {"%": ANY_LITERALLY, "_": ONE_LITERALLY, "n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
 _CONSTANTS: dict[str, bool | None] = {"null": None, "true": True, "false": False}
@@ -56,7 +59,12 @@ def _parse(text: str) -> Query:
         tree = _parser().parse(text)
     except UnexpectedInput as error:
         raise RequestRefused(400, "MALFORMED_QUERY", _complaint(text, error)) from None
-    return replace(cast("Query", _TreeBuilder().transform(tree)), text=text)
+    try:
+        return replace(cast("Query", _TreeBuilder().transform(tree)), text=text)
+    except (VisitError, RecursionError):
+        raise RequestRefused(
+            400, "MALFORMED_QUERY", "A number is out of range, or the conditions are nested too deep"
+        ) from None
 
 
 @lru_cache(maxsize=1)
@@ -80,6 +88,13 @@ def _unescape(body: str) -> str:
         if "\\" in body
         else body
     )
+
+
+def _count(text: str) -> int:
+    """The number of LIMIT or OFFSET. Raises ValueError for one that counts nothing."""
+    if not text.isdecimal():
+        raise ValueError(text)
+    return int(text)
 
 
 class _TreeBuilder(Transformer[Token, object]):
@@ -141,10 +156,10 @@ class _TreeBuilder(Transformer[Token, object]):
         return Order(str(parts[0]), "DESC" in kinds, "LAST" in kinds)
 
     def limit(self, parts: list[Token]) -> dict[str, object]:
-        return {"limit": int(float(parts[-1]))}
+        return {"limit": _count(parts[-1])}
 
     def offset(self, parts: list[Token]) -> dict[str, object]:
-        return {"offset": int(float(parts[-1]))}
+        return {"offset": _count(parts[-1])}
 
     def tail(self, parts: list[Token]) -> dict[str, object]:
         return {"all_rows": parts[0].type == "ALL"}

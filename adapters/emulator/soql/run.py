@@ -41,6 +41,11 @@ class Result:
     """The selected paths as the client wrote them, for CSV headers."""
     paths: tuple[Bound, ...]
 
+    @property
+    def count(self) -> int:
+        """How many records there are to fetch: none for COUNT(), whatever its total."""
+        return len(self.rows if self.aggregates is None else self.aggregates)
+
     def page(self, start: int, count: int, version: str = _LATEST) -> list[Record]:
         """Some of the records, rendered."""
         if self.aggregates is not None:
@@ -182,8 +187,13 @@ def _add_children(scope: Scope, projection: Projection, query: Query) -> None:
 
 
 def _child_link(scope: Scope, name: str) -> ChildLink:
+    permissions = scope.records.permissions
     for link in scope.records.catalog.children(scope.sobject):
-        if (link.field.child_relationship or "").lower() == name.lower():
+        if (
+            (link.field.child_relationship or "").lower() == name.lower()
+            and permissions.object_readable(scope.user_id, link.child)
+            and permissions.field_readable(scope.user_id, link.child, link.field.name)
+        ):
             return link
     message = f"Didn't understand relationship '{name}' in FROM part of query call."
     raise RequestRefused(400, "INVALID_TYPE", message)

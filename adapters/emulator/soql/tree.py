@@ -5,12 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+ANY_LITERALLY, ONE_LITERALLY = "\ue000", "\ue001"
+"""What stands for `\\%` and `\\_` in a literal until it is known whether LIKE reads it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A quoted literal, escapes resolved."""
+    """A quoted literal, escapes resolved; `pattern` is its form for LIKE."""
 
-    value: str
+    pattern: str
+
+    @property
+    def value(self) -> str:
+        """The text itself."""
+        return self.pattern.replace(ANY_LITERALLY, "%").replace(ONE_LITERALLY, "_")
 
 
 @dataclass(frozen=True, slots=True)

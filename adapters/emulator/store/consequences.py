@@ -99,13 +99,22 @@ def _keep(transaction: Transaction, book: dict[str, list[_Note]], record_id: str
     transaction.on_roll_back(notes.pop)
 
 
+def _taken(transaction: Transaction, book: dict[str, list[_Note]], record_id: str) -> list[_Note]:
+    """The notes of a deletion that is taken back: a later deletion begins with none."""
+    notes = book.pop(record_id, None)
+    if notes is None:
+        return []
+    transaction.on_roll_back(lambda: book.__setitem__(record_id, notes))
+    return notes
+
+
 def after_undelete(transaction: Transaction, record_id: str) -> None:
     """Bring back what went away with the record."""
     records = transaction.records
-    for child_id in records.deleted_with.get(record_id, ()):
+    for child_id in _taken(transaction, records.deleted_with, record_id):
         if records.find(child_id) is None and records.find_any(child_id) is not None:
             transaction.undelete(child_id)
-    for child_id, field in records.unlinked.get(record_id, ()):
+    for child_id, field in _taken(transaction, records.unlinked, record_id):
         row = records.find(child_id)
         sobject = records.catalog.of_id(child_id)
         if row is not None and sobject is not None and row.get(field) is None:

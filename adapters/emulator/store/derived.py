@@ -62,7 +62,7 @@ def _account(records: Records, row: Row, before: Row | None) -> None:
 
 
 def _case(records: Records, row: Row, before: Row | None) -> None:
-    if before is None:
+    if before is None and "CaseNumber" not in row:
         row["CaseNumber"] = f"{records.next_number('Case'):08d}"
     row["IsClosed"] = row.get("Status") == "Closed"
     if row["IsClosed"]:

@@ -47,10 +47,11 @@ def require_values(sobject: SObject, row: Row) -> None:
         )
 
 
-def external_field(sobject: SObject, name: str) -> Field:
-    """The field that an upsert names as its key. Raises RecordRefused when it cannot be one."""
+def external_field(records: Records, user_id: str, sobject: SObject, name: str) -> Field:
+    """The field that an upsert names as its key. Raises RecordRefused when it cannot be one, or is hidden from the user."""
     field = sobject.field(name)
-    if field is None or not field.id_lookup:
+    hidden = field is not None and not records.permissions.field_readable(user_id, sobject, field.name)
+    if field is None or hidden or not field.id_lookup:
         raise RecordRefused(
             "INVALID_FIELD", f"Provided external ID field does not exist or is not accessible: {name}"
         )

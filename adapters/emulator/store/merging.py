@@ -44,13 +44,18 @@ def convert_lead(
 ) -> Conversion:
     """Turn a lead into an account, a contact and (when named) an opportunity, or into records that exist.
 
-    The order is the documented one: account, contact, opportunity, then the lead itself. Memberships in campaigns move to the contact.
+    The order is the documented one: account, contact, opportunity, then the lead itself. Memberships in campaigns are the contact's too from
+    then on, and no event tells of it.
     """
     records = transaction.records
     lead = records.sobject("Lead")
     row = transaction.live_row(lead, lead_id)
     if row.get("IsConverted"):
         raise RecordRefused("CANNOT_UPDATE_CONVERTED_LEAD", "lead already converted")
+    given = (("Account", account_id), ("Contact", contact_id))
+    for name, record_id in given:
+        if record_id is not None:
+            transaction.live_row(records.sobject(name), record_id)
     account = account_id or transaction.insert(records.sobject("Account"), _mapped(row, _ACCOUNT_FIELDS))
     contact_values = _mapped(row, _CONTACT_FIELDS) | {"AccountId": account}
     contact = contact_id or transaction.insert(records.sobject("Contact"), contact_values)
@@ -75,7 +80,16 @@ def convert_lead(
             "ConvertedOpportunityId": opportunity,
         },
     )
+    _take_memberships(transaction, lead_id, contact)
     return Conversion(account, contact, opportunity)
+
+
+def _take_memberships(transaction: Transaction, lead_id: str, contact_id: str) -> None:
+    member = transaction.records.sobject("CampaignMember")
+    table = transaction.records.table(member)
+    for row in list(table.find(member.by_name["leadid"], (lead_id,))):
+        for field in ("ContactId", "LeadOrContactId"):
+            transaction.relink(member, str(row["Id"]), field, contact_id)
 
 
 def merge(
@@ -95,14 +109,33 @@ def merge(
         raise RecordRefused(
             "INVALID_ARGUMENT", "merge takes one winner and one or two losers of a mergeable object"
         )
-    transaction.live_row(sobject, winner_id)
+    winner = transaction.live_row(sobject, winner_id)
     for loser_id in loser_ids:
         if loser_id[:3] != sobject.key_prefix or loser_id == winner_id:
             raise RecordRefused("MALFORMED_ID", f"not another {sobject.name}: {loser_id}")
-        transaction.live_row(sobject, loser_id)
-        _reparent(transaction, sobject, loser_id, winner_id)
-        transaction.remove(sobject, loser_id, to_bin=True, master=winner_id)
+        _merge_halves(transaction, winner, transaction.live_row(sobject, loser_id))
+        _lose(transaction, sobject, loser_id, winner_id)
     transaction.update(sobject.name, winner_id, overrides or {})
+
+
+def _merge_halves(transaction: Transaction, winner: Row, loser: Row) -> None:
+    """The contact half of a person account goes where its account goes. A person merges with a person, a business with a business."""
+    if bool(winner.get("IsPersonAccount")) is not bool(loser.get("IsPersonAccount")):
+        raise RecordRefused(
+            "INVALID_PERSON_ACCOUNT_OPERATION", "A person account merges with person accounts only"
+        )
+    if "PersonContactId" not in winner and winner.get("IsPersonAccount"):
+        raise RecordRefused(
+            "INVALID_PERSON_ACCOUNT_OPERATION", "Merge the person accounts instead of their contacts"
+        )
+    halves = winner.get("PersonContactId"), loser.get("PersonContactId")
+    if halves[0] and halves[1]:
+        _lose(transaction, transaction.records.sobject("Contact"), str(halves[1]), str(halves[0]))
+
+
+def _lose(transaction: Transaction, sobject: SObject, loser_id: str, winner_id: str) -> None:
+    _reparent(transaction, sobject, loser_id, winner_id)
+    transaction.remove(sobject, loser_id, to_bin=True, master=winner_id)
 
 
 def _reparent(transaction: Transaction, sobject: SObject, loser_id: str, winner_id: str) -> None:

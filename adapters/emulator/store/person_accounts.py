@@ -21,15 +21,17 @@ def settle(records: Records, row: Row, before: Row | None) -> None:
     """Complete an account that is about to be stored, in place. Raises RecordRefused."""
     types = record_types(records)
     sobject = records.sobject("Account")
-    if before is None:
+    if before is None and "PersonContactId" not in row:
         row["IsPersonAccount"] = _is_meant_as_person(row, types)
         row.setdefault("RecordTypeId", types[PERSON_TYPE if row["IsPersonAccount"] else BUSINESS_TYPE])
         if row["IsPersonAccount"]:
+            if row.get("Name") is not None:
+                raise unwritable("Name")
             row["PersonContactId"] = records.ids.new("003")
-    elif row.get("RecordTypeId") != before.get("RecordTypeId"):
+    elif before is not None and row.get("RecordTypeId") != before.get("RecordTypeId"):
         _convert(records, sobject, row, becomes_person=row.get("RecordTypeId") == types[PERSON_TYPE])
     if row["IsPersonAccount"]:
-        _settle_name(row, before)
+        _settle_name(row)
     else:
         _settle_business(sobject, row)
 
@@ -95,13 +97,11 @@ def _settle_business(sobject: SObject, row: Row) -> None:
             raise unwritable(item.name)
 
 
-def _settle_name(row: Row, before: Row | None) -> None:
+def _settle_name(row: Row) -> None:
     if row.get("LastName") is None:
         raise RecordRefused(
             "REQUIRED_FIELD_MISSING", "Required fields are missing: [LastName]", ("LastName",)
         )
-    if before is None and row.get("Name") is not None:
-        raise unwritable("Name")
     parts = (row.get("FirstName"), row.get("MiddleName"), row.get("LastName"), row.get("Suffix"))
     row["Name"] = " ".join(str(part) for part in parts if part)
 

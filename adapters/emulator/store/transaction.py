@@ -24,9 +24,11 @@ from adapters.emulator.store.values import Row, Value, coerce
 class Transaction:
     """Collects changes to records. Every method either does all of its work or raises RecordRefused and has done none of it."""
 
-    def __init__(self, records: Records, caller: Caller) -> None:
+    def __init__(self, records: Records, caller: Caller, holder: object = None) -> None:
         self.records = records
         self.caller = caller
+        self.holder = holder or self
+        """Who holds the locks: the request, for its transactions do not shut each other out."""
         self.lingers = records.switches.transaction_seconds > 0
         """Whether the transaction stays open after its work is done, and so holds locks."""
         self._changes: dict[str, RecordChange] = {}
@@ -73,7 +75,7 @@ class Transaction:
             derive(self.records, sobject.name, row, None)
             require_values(sobject, row)
             if self.lingers:
-                self.records.locks.made(self, record_id)
+                self.records.locks.made(self.holder, record_id)
             self._save(sobject, row, None, ChangeKind.CREATE)
             consequences.after_create(self, sobject, row)
         return record_id
@@ -113,11 +115,11 @@ class Transaction:
         Several matches are DUPLICATE_EXTERNAL_ID and nothing is written.
         """
         sobject = self._sobject(name, "updateable", Ability.READ)
-        field = external_field(sobject, key)
+        field = external_field(self.records, self.caller.user_id, sobject, key)
         wanted = key_value(field, value)
         if wanted is None:
             raise RecordRefused("MISSING_ARGUMENT", f"{field.name} not specified", (field.name,))
-        found = matches(self.records, sobject, field, wanted, seen_by=self)
+        found = matches(self.records, sobject, field, wanted, seen_by=self.holder)
         if len(found) > 1:
             message = f"More than one record found for external id field: [{', '.join(str(r['Id']) for r in found)}]"
             raise RecordRefused("DUPLICATE_EXTERNAL_ID", message)
@@ -244,6 +246,7 @@ class Transaction:
     def _save(self, sobject: SObject, row: Row, before: Row | None, kind: ChangeKind) -> None:
         table = self.records.table(sobject)
         record_id = str(row["Id"])
+        row = self._automated(sobject, row, before)
         for rule in self.records.rules.validation.get(sobject.name, ()):
             rule.check(row)
         _refuse_taken(table, row, before)
@@ -252,19 +255,23 @@ class Transaction:
         self._lock(sobject, row)
         self._remember(table, record_id)
         table.put(row)
+        self._note(RecordChange(sobject, record_id, kind, before, row))
+
+    def _automated(self, sobject: SObject, row: Row, before: Row | None) -> Row:
+        """The row as automation leaves it; what follows from its fields, and every rule, holds for that."""
         for automation in self.records.rules.automation.get(sobject.name, ()):
             changed = automation.apply(sobject, row)
             if changed is not None:
-                table.put(changed)
+                derive(self.records, sobject.name, changed, before)
                 row = changed
-        self._note(RecordChange(sobject, record_id, kind, before, row))
+        return row
 
     def _lock(self, sobject: SObject, row: Row) -> None:
         """Lock a row and the parents that go with it. Raises RecordRefused."""
         locks = self.records.locks
         if self.lingers or locks.held:
             parents = (row.get(field.name) for field in sobject.locking_fields)
-            locks.claim(self, [str(row["Id"]), *(str(parent) for parent in parents if parent)])
+            locks.claim(self.holder, [str(row["Id"]), *(str(parent) for parent in parents if parent)])
 
     def _remember(self, table: Table, record_id: str) -> None:
         live, binned = table.live.get(record_id), table.bin.get(record_id)

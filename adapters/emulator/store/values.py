@@ -24,6 +24,8 @@ Row: TypeAlias = dict[str, Value]
 
 _EMAIL = re.compile(r"[^@\s,;<>()\[\]]+@[^@\s,;<>()\[\].]+(\.[^@\s,;<>()\[\].]+)+\Z")
 _MAX_INT = 2**31 - 1
+_YEARS = range(1700, 4001)
+"""The years of a datetime."""
 
 
 def coerce(field: Field, value: object) -> Value:
@@ -146,9 +148,11 @@ def _datetime(field: Field, value: object) -> str | None:
         moment = datetime.fromisoformat(kept)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
-        return rest_datetime(moment.timestamp())
+        if moment.year in _YEARS:
+            return rest_datetime(moment.timestamp())
     except (ValueError, OverflowError):
         raise _wrong_json("datetime", value, field) from None
+    raise _wrong_json("datetime", value, field)
 
 
 def _time(field: Field, value: object) -> str | None:

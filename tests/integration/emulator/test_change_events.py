@@ -55,3 +55,18 @@ async def test_a_merge_moves_the_children_to_the_winner(client: PlainClient) -> 
     await client.control("POST", "merge", {"winner": winner, "losers": [loser]})
     [row] = await client.query(f"SELECT AccountId FROM Contact WHERE Id = '{contact}'")
     assert row["AccountId"] == winner
+
+
+async def test_a_lead_is_converted_into_records_that_exist(client: PlainClient) -> None:
+    lead = await client.create("Lead", LastName="V", Company="U")
+    campaign = await client.create("Campaign", Name="C")
+    member = await client.create("CampaignMember", CampaignId=campaign, LeadId=lead)
+    token = f"Bearer {client.announcement.control_token}"
+    for place in ("account", "contact"):
+        order = {"lead": lead, place: "001000000000000AAA"}
+        refused = await client.send("POST", "/__control/convert-lead", auth=token, json=order)
+        assert refused.status == 400
+        assert "INVALID_CROSS_REFERENCE_KEY" in refused.body["error"]
+    made = await client.control("POST", "convert-lead", {"lead": lead})
+    [row] = await client.query(f"SELECT ContactId, LeadId FROM CampaignMember WHERE Id = '{member}'")
+    assert row["ContactId"] == made["contact"]

@@ -102,3 +102,28 @@ async def test_a_lock_that_makes_no_sense_is_refused(client: PlainClient) -> Non
     for request in bodies:
         answer = await client.send("POST", "/__control/locks", auth=token, json=request)
         assert (answer.status, set(answer.body)) == (400, {"error"})
+
+
+async def test_a_request_does_not_shut_itself_out(client: PlainClient) -> None:
+    await client.control("POST", "switches", {"transaction_seconds": 0.05})
+    base = "/services/data/v67.0/sobjects"
+    parts = [
+        {"method": "POST", "url": f"{base}/Account", "referenceId": "a", "body": {"Name": "A"}},
+        {
+            "method": "POST",
+            "url": f"{base}/Contact",
+            "referenceId": "c",
+            "body": {"LastName": "S", "AccountId": "@{a.id}"},
+        },
+    ]
+    answer = await client.rest("POST", "composite", json={"compositeRequest": parts})
+    assert [part["httpStatusCode"] for part in answer.body["compositeResponse"]] == [201, 201]
+    account = answer.body["compositeResponse"][0]["body"]["id"]
+    await client.update("Account", account, Site="after the answer")
+
+
+async def test_a_testers_act_keeps_no_lock(client: PlainClient) -> None:
+    await client.control("POST", "switches", {"transaction_seconds": 0.2})
+    lead = await client.create("Lead", LastName="V", Company="U")
+    made = await client.control("POST", "convert-lead", {"lead": lead})
+    await client.update("Account", made["account"], Site="x")

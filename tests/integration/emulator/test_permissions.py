@@ -124,3 +124,32 @@ async def test_a_token_is_for_a_user_that_exists(client: PlainClient) -> None:
     own = await client.control("POST", "tokens/issue")
     who = await client.send("GET", "/services/oauth2/userinfo", auth=f"Bearer {own['access_token']}")
     assert who.body["preferred_username"] == client.announcement.username
+
+
+async def test_a_hidden_key_cannot_be_probed(client: PlainClient) -> None:
+    await client.create("Account", Name="A", Ext_Id__c="k-1")
+    rule = {
+        "object": "Account",
+        "field": "Ext_Id__c",
+        "readable": False,
+        "user": client.announcement.username,
+    }
+    await client.control("POST", "permissions", rule)
+    for method in ("GET", "PATCH"):
+        options = {"json": {"Site": "x"}} if method == "PATCH" else {}
+        answer = await client.rest(method, "sobjects/Account/Ext_Id__c/k-1", **options)
+        assert (answer.status, answer.body[0]["errorCode"]) == (400, "INVALID_FIELD")
+
+
+async def test_a_bulk_job_is_its_makers(client: PlainClient, other: PlainClient) -> None:
+    job = {"operation": "query", "query": "SELECT Id FROM Account"}
+    made = (await client.rest("POST", "jobs/query", json=job)).body["id"]
+    assert (await client.rest("GET", f"jobs/query/{made}")).status == 200
+    assert (await other.rest("GET", f"jobs/query/{made}")).status == 404
+
+
+async def test_a_rule_for_nobody_is_refused(client: PlainClient) -> None:
+    token = f"Bearer {client.announcement.control_token}"
+    rule = {"object": "Account", "user": "nobody@example.com", "createable": False}
+    answer = await client.send("POST", "/__control/permissions", auth=token, json=rule)
+    assert (answer.status, answer.body["error"]) == (400, "there is no user nobody@example.com")

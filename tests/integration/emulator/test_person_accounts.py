@@ -140,3 +140,35 @@ async def test_a_contact_field_made_later_is_there_for_persons_too(
     events = {header(event)["entityName"]: event for event in await stream.events(2)}
     assert body(events["Account"])["Shoe__pc"] == body(events["Contact"])["Shoe__c"] == "42"
     assert header(events["Account"])["recordIds"] == [record]
+
+
+async def test_a_merge_takes_the_contact_half_along(persons: PlainClient) -> None:
+    winner, loser = await person(persons), await person(persons)
+    task = await persons.create("Task", Subject="Call", WhoId=loser["PersonContactId"])
+    await persons.control("POST", "merge", {"winner": winner["Id"], "losers": [loser["Id"]]})
+    contacts = await persons.query("SELECT Id FROM Contact")
+    assert [row["Id"] for row in contacts] == [winner["PersonContactId"]]
+    [row] = await persons.query(f"SELECT WhoId FROM Task WHERE Id = '{task}'")
+    assert row["WhoId"] == winner["PersonContactId"]
+    where = f"WHERE Id = '{loser['PersonContactId']}'"
+    [gone] = await persons.query(f"SELECT MasterRecordId FROM Contact {where}", deleted=True)
+    assert gone["MasterRecordId"] == winner["PersonContactId"]
+
+
+async def test_a_person_merges_with_persons_only(persons: PlainClient) -> None:
+    one, business = await person(persons), await persons.create("Account", Name="Acme")
+    token = f"Bearer {persons.announcement.control_token}"
+    order = {"winner": business, "losers": [one["Id"]]}
+    refusal = await persons.send("POST", "/__control/merge", auth=token, json=order)
+    assert refusal.status == 400
+    assert "INVALID_PERSON_ACCOUNT_OPERATION" in refusal.body["error"]
+    assert len(await persons.query("SELECT Id FROM Account")) == 2
+
+
+async def test_automation_works_on_new_persons(persons: PlainClient) -> None:
+    rule = {"object": "Account", "field": "Site", "template": "{PersonEmail}"}
+    await persons.control("POST", "automation", rule)
+    made = await person(persons, PersonEmail="a@example.com")
+    [row] = await persons.query(f"SELECT Site, Name FROM Account WHERE Id = '{made['Id']}'")
+    assert (row["Site"], row["Name"]) == ("a@example.com", "Ada Sato")
+    assert len(await persons.query("SELECT Id FROM Contact")) == 1

@@ -149,3 +149,35 @@ async def test_the_selected_objects_can_be_asked_for(client: PlainClient) -> Non
         "AccountChangeEvent",
         "Employee__ChangeEvent",
     ]
+
+
+async def test_like_takes_its_own_signs_literally_when_they_are_escaped(client: PlainClient) -> None:
+    for name in ("100% wool", "100 wool", "a_b", "axb"):
+        await client.create("Account", Name=name)
+
+    async def named(pattern: str) -> list[str]:
+        rows = await client.query(f"SELECT Name FROM Account WHERE Name LIKE '{pattern}' ORDER BY Name")
+        return [row["Name"] for row in rows]
+
+    assert await named("100\\% %") == ["100% wool"]
+    assert await named("100%") == ["100 wool", "100% wool"]
+    assert await named("a\\_b") == ["a_b"]
+    assert await named("a_b") == ["a_b", "axb"]
+    assert len(await client.query("SELECT Id FROM Account WHERE Name = '100\\% wool'")) == 1
+
+
+@pytest.mark.parametrize("function", ["SUM", "AVG"])
+async def test_text_is_not_added_up(client: PlainClient, function: str) -> None:
+    answer = await client.rest("GET", "query", params={"q": f"SELECT {function}(Name) FROM Account"})
+    assert (answer.status, answer.body[0]["errorCode"]) == (400, "MALFORMED_QUERY")
+
+
+async def test_groups_are_tested_sorted_and_cut(client: PlainClient) -> None:
+    for number in range(6):
+        await client.create("Lead", LastName=f"L{number % 3}", Company="U", Title=f"T{number}")
+    await client.create("Lead", LastName="L0", Company="U")
+    base = "SELECT LastName, COUNT(Id) n FROM Lead GROUP BY LastName"
+    many = await client.query(f"{base} HAVING COUNT(Id) > 2")
+    assert [(row["LastName"], row["n"]) for row in many] == [("L0", 3)]
+    ranked = await client.query(f"{base} ORDER BY COUNT(Id) DESC, LastName LIMIT 2")
+    assert [row["LastName"] for row in ranked] == ["L0", "L1"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from adapters.emulator import Emulator
-from tests.support.plain_client import PlainClient, PlainStream, token_of
+from tests.support.plain_client import ALL_EVENTS, PlainClient, PlainStream, token_of
 
 ALL = "/data/ChangeEvents"
 
@@ -74,3 +74,17 @@ async def test_a_day_has_so_many_deliveries_and_the_next_day_has_them_again(clie
     await later.subscribe(ALL)
     await client.create("Account", Name="A")
     assert len(await later.events(1)) == 1
+
+
+async def test_a_reader_whom_the_purge_overtakes_learns_of_it(client: PlainClient) -> None:
+    stream = await PlainStream(client).open()
+    await stream.subscribe(ALL_EVENTS)
+    await client.create("Account", Name="One")
+    [event] = await stream.events(1)
+    await client.create("Account", Name="Two")
+    await client.create("Account", Name="Three")
+    await client.control("POST", "replay/expire", {"keep": 1})
+    assert (await stream.connect())[-1]["error"] == "403::Unknown client"
+    again = await PlainStream(client).open()
+    refused = await again.subscribe(ALL_EVENTS, event["event"]["replayId"])
+    assert refused["error"].startswith("400::The replayId")

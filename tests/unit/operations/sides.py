@@ -18,6 +18,7 @@ from daemon.settings.models import Settings
 from daemon.settings.resolve import resolve, wanted_objects, wanted_tables
 from tests.unit.settings.sample import OBJECTS, TABLES
 
+HERE = Identity("7713", "16384", "00000001")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -88,7 +89,7 @@ class KnownDatabase(Database):
     migrations: tuple[int, int] = (3, 3)
     wrong: Sequence[CaptureProblem] = ()
     now: datetime = NOW
-    is_now: Identity = Identity("7713", "16384", "00000001")
+    is_now: Identity = HERE
     was: Identity | None = None
     faults: Faults = field(default_factory=Faults)
 
