@@ -59,9 +59,7 @@ def emulator(seed: Mapping[str, object]) -> Iterator[RunningOrg]:
         with _running(arguments) as server:
             facts = orjson.loads(server.announcement)
             port = int(facts["url"].rpartition(":")[2])
-            yield RunningOrg(
-                server, port, facts["access_token"], facts["client_id"], facts["client_secret"]
-            )
+            yield RunningOrg(server, port, facts["access_token"], facts["client_id"], facts["client_secret"])
 
 
 @contextmanager

@@ -58,6 +58,16 @@ def into(expression: str, type_name: str) -> str:
     return f"CASE WHEN {expression} IS NOT NULL THEN {elements} END"
 
 
+def staging_type(type_name: str) -> str:
+    """The type of a staged column for a column of this type: its own without a length, or JSON text for an array."""
+    return "text" if is_array(type_name) else cast_type(type_name)
+
+
+def staged(expression: str, type_name: str) -> str:
+    """A staged column's value as one of the column that it is for."""
+    return into(expression, type_name) if is_array(type_name) else expression
+
+
 def key_out(alias: str, columns: Sequence[str]) -> str:
     """The text of a row's key."""
     texts = [f"{alias}.{quoted(column)}::text" for column in columns]

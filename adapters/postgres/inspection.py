@@ -40,7 +40,10 @@ class PostgresInspection:
             steps.setdefault(row["step"], {})["gaps_open"] = row["gaps"]
         for row in jobs:
             steps.setdefault(row["step"], {}).update(
-                first_load=row["state"], processed=row["processed"], expected=row["expected"]
+                first_load=row["state"],
+                processed=row["processed"],
+                expected=row["expected"],
+                load_seconds=row["seconds"],
             )
         return {step: StepCounts(**counts) for step, counts in steps.items()}
 

@@ -32,7 +32,8 @@ def link_of(record: Mapping[str, Any]) -> Link:
 
 def _window(document: Mapping[str, Any]) -> Window:
     start, end = (datetime.fromisoformat(document[name]) for name in ("start", "end"))
-    return Window(start, end, values_from_json(document["before"]))
+    before, sent = (values_from_json(document.get(name, {})) for name in ("before", "sent"))
+    return Window(start, end, before, sent)
 
 
 async def of_records(session: Session, ids: Sequence[str]) -> dict[str, Link]:
@@ -90,7 +91,12 @@ def _arrays(links: Sequence[Link]) -> list[list[object]]:
             link.seen,
             link.own,
             link.merged_into,
-            encode([{"start": w.start, "end": w.end, "before": dict(w.before)} for w in link.windows]),
+            encode(
+                [
+                    {"start": w.start, "end": w.end, "before": dict(w.before), "sent": dict(w.sent)}
+                    for w in link.windows
+                ]
+            ),
         )
         for link in links
     ]

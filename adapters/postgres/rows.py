@@ -17,8 +17,8 @@ from daemon.domain.mapping import Identify
 from daemon.domain.plan import Operation
 from daemon.ports.store import Row, RowResult, RowWrite
 
-_BEGIN_OWN = "SELECT set_config('isthmus.applying', 'on', true); SET CONSTRAINTS ALL IMMEDIATE"
-_END_OWN = "SELECT set_config('isthmus.applying', 'off', true)"
+BEGIN_OWN = "SELECT set_config('isthmus.applying', 'on', true); SET CONSTRAINTS ALL IMMEDIATE"
+END_OWN = "SELECT set_config('isthmus.applying', 'off', true)"
 
 _GONE = Failure(
     FailureKind.MISSING,
@@ -76,10 +76,10 @@ async def write_rows(session: Session, sql: TableSql, writes: Sequence[RowWrite]
     if not writes:
         return []
     writer = _Writer(session, sql, writes)
-    await session.execute(Purpose.APPLY, _BEGIN_OWN)
+    await session.execute(Purpose.APPLY, BEGIN_OWN)
     for batch in writer.batches():
         await writer.write(batch)
-    await session.execute(Purpose.APPLY, _END_OWN)
+    await session.execute(Purpose.APPLY, END_OWN)
     return [writer.results[n] for n in range(len(writes))]
 
 

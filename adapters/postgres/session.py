@@ -1,6 +1,6 @@
 """One connection's calls: timed, counted, and with the driver's errors translated."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from enum import StrEnum
 from typing import Any
@@ -54,6 +54,11 @@ class Session:
             status = await self.connection.execute(sql, *arguments)
         count = status.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
+
+    async def copy_in(self, purpose: Purpose, table: str, source: AsyncIterable[bytes]) -> None:
+        """Copy lines of COPY's text format into a table that needs no schema's name, all its columns in their order."""
+        with self._watched(purpose):
+            await self.connection.copy_to_table(table, source=source, format="text")
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:

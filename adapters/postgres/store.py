@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-from adapters.postgres import changes, gaps, journal, links
+from adapters.postgres import changes, gaps, journal, links, staging
 from adapters.postgres.lease import PostgresLease
 from adapters.postgres.pool import Pool
 from adapters.postgres.queries import QUERIES
@@ -14,11 +14,12 @@ from daemon.domain.change import Change, Source
 from daemon.domain.mapping import Step
 from daemon.domain.value import Raw
 from daemon.ports.failpoints import Failpoint
+from daemon.ports.loads import LoadState
 from daemon.ports.store import ClosedGap, LeaseLostError, Position
 
 
 class PostgresStore:
-    """The port `Store`. Every transaction that writes holds the lease's row, so a successor waits for it to end."""
+    """The ports `Store` and `LoadStore`. Every transaction that writes holds the lease's row, so a successor waits for it to end."""
 
     def __init__(self, pool: Pool, lease: PostgresLease) -> None:
         self._pool = pool
@@ -72,6 +73,14 @@ class PostgresStore:
     async def close_gaps(self) -> list[ClosedGap]:
         async with self._fenced() as session:
             return await gaps.close_filled(session)
+
+    async def unfinished_load(self, kind: str, step: str) -> LoadState | None:
+        async with self._pool.session() as session:
+            return await staging.unfinished(session, kind, step)
+
+    async def takes_sets(self, step: Step) -> bool:
+        async with self._pool.session() as session:
+            return await staging.takes_sets(session, step)
 
     async def first_load(self, step: str) -> str | None:
         async with self._pool.session() as session:

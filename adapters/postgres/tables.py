@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from adapters.postgres.columns import comparison, document, fits, into, key_out, out
+from adapters.postgres.columns import comparison, document, fits, into, key_out, out, staged
 from adapters.postgres.identifiers import filled, key_parts, qualified, quoted
 from adapters.postgres.queries import QUERIES, template
 from adapters.postgres.session import Purpose, Session
@@ -105,6 +105,24 @@ class TableSql:
                     **_inputs([f"v{n}" for n in range(len(columns))]),
                     "targets": ", ".join(quoted(column) for column in columns),
                     "values": ", ".join(into(f"i.v{n}", self._types[c]) for n, c in enumerate(columns)),
+                },
+            ),
+        )
+
+    def insert_staged(self, columns: tuple[str, ...]) -> str:
+        """Insert rows with these columns from the staged portion, and all that belongs to them.
+
+        Arguments: step, object, table, time, source; the answer is how many were written down, and how many changes go on.
+        """
+        return self._kept(
+            "insert_staged",
+            columns,
+            lambda: filled(
+                template("insert_staged"),
+                {
+                    **self._shared,
+                    "targets": ", ".join(quoted(column) for column in columns),
+                    "values": ", ".join(staged(f"s.c{n}", self._types[c]) for n, c in enumerate(columns)),
                 },
             ),
         )

@@ -8,23 +8,26 @@ from adapters.postgres import gaps as gap_rows
 from adapters.postgres import journal as log
 from adapters.postgres import links as pairs
 from adapters.postgres import rows as user_rows
+from adapters.postgres import staging
 from adapters.postgres.queries import QUERIES
 from adapters.postgres.session import Purpose, Session
 from adapters.postgres.tables import Tables
-from daemon.domain.change import Change
+from daemon.domain.change import Change, Source
 from daemon.domain.gap import Gap
 from daemon.domain.link import Link
 from daemon.domain.mapping import Identify, Step
 from daemon.domain.side import Side
+from daemon.ports.loads import Portion, Staged
 from daemon.ports.store import Deferral, JournalEntry, LedgerLine, Position, Row, RowResult, RowWrite
 
 
 class PostgresUnit:
-    """The port `Unit` over one connection inside a transaction."""
+    """The ports `Unit` and `LoadUnit` over one connection inside a transaction."""
 
     def __init__(self, session: Session, tables: Tables) -> None:
         self._session = session
         self._tables = tables
+        self._staged: tuple[str, ...] = ()  # the columns of the portion that was staged
 
     async def links_of_records(self, ids: Sequence[str]) -> dict[str, Link]:
         return await pairs.of_records(self._session, ids) if ids else {}
@@ -95,6 +98,33 @@ class PostgresUnit:
 
     async def open_gaps(self, gaps: Sequence[Gap]) -> None:
         await gap_rows.open_all(self._session, gaps)
+
+    async def begin_load(self, kind: str, step: str, expected: int, low: datetime) -> None:
+        await staging.begin(self._session, kind, step, expected, low)
+
+    async def keep_load(self, kind: str, step: str, processed: int, expected: int, bookmark: str) -> None:
+        await self._session.execute(
+            Purpose.ADMIN, QUERIES["keep_load"], kind, step, processed, expected, bookmark
+        )
+
+    async def note_read(self, kind: str, step: str, ids: Sequence[str]) -> None:
+        await self._session.execute(Purpose.ADMIN, QUERIES["note_read"], kind, step, ids)
+
+    async def ask_after_missing(self, kind: str, step: str, source: Source, at: datetime) -> int:
+        return await staging.ask_after_missing(self._session, kind, step, source, at)
+
+    async def end_load(self, kind: str, step: str, *, done: bool) -> None:
+        await staging.end(self._session, kind, step, done=done)
+
+    async def stage(self, step: Step, portion: Portion) -> Staged:
+        self._staged = tuple(portion.columns)
+        return await staging.stage(self._session, step, portion)
+
+    async def insert_staged(
+        self, step: Step, chosen: Sequence[int], source: Source, at: datetime
+    ) -> int | None:
+        table = await self._tables.of(self._session, step)
+        return await staging.insert(self._session, table, self._staged, chosen, source, at)
 
     async def save_position(self, position: Position) -> None:
         await log.save_position(self._session, position)

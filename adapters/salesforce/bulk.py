@@ -22,7 +22,8 @@ from adapters.salesforce.describe import COMPOUND_TYPES, Descriptions
 from adapters.salesforce.rows import fields_to_read
 from adapters.salesforce.session import Request, Session
 from daemon.domain.failure import CallFailedError, FailureKind
-from daemon.ports.salesforce import BookmarkLostError, ObjectDescription, Record, Sheet
+from daemon.ports.loads import BookmarkLostError, Sheet
+from daemon.ports.salesforce import ObjectDescription, Record
 
 _FIRST_POLL_SECONDS: Final = 0.25
 _LONGEST_POLL_SECONDS: Final = 15.0
@@ -73,7 +74,10 @@ class BulkReader:
         async with aclosing(self._read(job, place, columns)) as pieces:
             async for reached, rows in pieces:
                 yield columns.sheet(rows, f"{job}/{digest}/{reached.given}/{reached.locator}")
-        await self._discard(job)
+
+    async def forget(self, bookmark: str) -> None:
+        """Delete the job that a bookmark stands in, if that can be done at once."""
+        await self._discard(bookmark.partition("/")[0])
 
     def calls(self, count: int) -> int:
         """About how many calls it takes to read so many records."""

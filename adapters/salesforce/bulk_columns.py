@@ -13,7 +13,8 @@ from adapters.salesforce.decode import number
 from adapters.salesforce.ids import id18
 from adapters.salesforce.rows import parse_instant
 from daemon.domain.value import Raw
-from daemon.ports.salesforce import ObjectDescription, Record, Sheet
+from daemon.ports.loads import Sheet
+from daemon.ports.salesforce import ObjectDescription, Record
 
 _STAMPS: Final = ("SystemModstamp", "LastModifiedDate", "CreatedDate")
 Convert = Callable[[str], Raw]

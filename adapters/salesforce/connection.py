@@ -19,7 +19,7 @@ from daemon.domain.failure import ConfigurationError
 from daemon.ports.clock import Clock
 from daemon.ports.failpoints import NO_FAILPOINTS, Failpoints
 from daemon.ports.meter import Meter
-from daemon.ports.salesforce import Catalogue, ChangeSource, Records
+from daemon.ports.salesforce import Catalogue, ChangeSource
 
 
 class Salesforce:
@@ -49,7 +49,7 @@ class Salesforce:
             ) from error
         session = Session(settings, http, self._tokens, clock, server_clock, meter, random, failpoints)
         self._descriptions = Descriptions(session)
-        self.records: Records = SalesforceRecords(session, self._descriptions)
+        self.records = SalesforceRecords(session, self._descriptions)
         self.catalogue: Catalogue = SalesforceCatalogue(session, self._tokens, self._descriptions)
 
     @property

@@ -10,11 +10,12 @@ from adapters.salesforce.query import QUERY_PAGE_RECORDS, query_count
 from adapters.salesforce.reading import Reader
 from adapters.salesforce.session import Session
 from adapters.salesforce.writing import Writer
-from daemon.ports.salesforce import Deleted, Limits, Record, RecordWrite, Sheet, Stamp, WriteResult
+from daemon.ports.loads import Sheet
+from daemon.ports.salesforce import Deleted, Limits, Record, RecordWrite, Stamp, WriteResult
 
 
 class SalesforceRecords:
-    """Implements `daemon.ports.salesforce.Records`."""
+    """Implements `daemon.ports.salesforce.Records` and `daemon.ports.loads.BulkRecords`."""
 
     def __init__(self, session: Session, descriptions: Descriptions) -> None:
         self._session = session
@@ -63,6 +64,10 @@ class SalesforceRecords:
     def sheets(self, name: str, fields: Sequence[str], after: str | None = None) -> AsyncIterator[Sheet]:
         """Every record of an object through Bulk API 2.0, from the beginning or from a bookmark on."""
         return self._bulk.sheets(name, fields, after)
+
+    async def forget_sheets(self, bookmark: str) -> None:
+        """Clear away what a read left in Salesforce."""
+        await self._bulk.forget(bookmark)
 
     def calls_to_read(self, count: int, *, bulk: bool) -> int:
         """About how many API calls it takes to read so many records."""

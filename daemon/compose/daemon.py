@@ -35,6 +35,7 @@ from daemon.flow.engine import Engine
 from daemon.flow.gaps import keep_gaps
 from daemon.flow.gauges import keep_gauges
 from daemon.flow.load import Loader
+from daemon.flow.loading.bulk import BulkLoad
 from daemon.flow.parts import Parts
 from daemon.flow.stream import Stream
 from daemon.flow.watermark import Watermark
@@ -203,9 +204,10 @@ async def _assemble(
     health.note(Component.CAPTURE, True, "triggers as they should be")
     lease = PostgresLease(sides.pool.connector, holder_name())
     meter.gauge("isthmus_leader", 0)
+    store = PostgresStore(sides.pool, lease)
     parts = Parts(
         steps,
-        PostgresStore(sides.pool, lease),
+        store,
         sides.records,
         clock,
         meter,
@@ -214,7 +216,8 @@ async def _assemble(
         failpoints=sides.pool.failpoints,
     )
     doorbell = PostgresDoorbell(sides.pool.connector, holder_name())
-    loader = Loader(parts, bulk_from=settings.salesforce.limits.bulk_from)
+    bulk = BulkLoad(parts, store, sides.bulk_records)
+    loader = Loader(parts, bulk_from=settings.salesforce.limits.bulk_from, bulk=bulk)
     engine = Engine(
         parts,
         loader,

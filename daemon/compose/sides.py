@@ -19,6 +19,7 @@ from adapters.salesforce import (
 from daemon.compose.rotation import RotatingToken
 from daemon.ports.clock import Clock
 from daemon.ports.failpoints import NO_FAILPOINTS, Failpoints
+from daemon.ports.loads import BulkRecords
 from daemon.ports.meter import Meter
 from daemon.ports.salesforce import Catalogue, ChangeSource, Records
 from daemon.runtime.clock import SystemClock
@@ -45,6 +46,11 @@ class OpenSides:
     @property
     def records(self) -> Records:
         """Reading and writing records."""
+        return self.salesforce.records
+
+    @property
+    def bulk_records(self) -> BulkRecords:
+        """The same, for reading in bulk."""
         return self.salesforce.records
 
     def source(self) -> ChangeSource:

@@ -37,13 +37,14 @@ class LinkOrigin(StrEnum):
 class Window:
     """Seconds of Salesforce's time in which a write of ours may have replaced a value that nobody had seen.
 
-    `before` are the values of the written fields as we knew them. An event from inside the window is never skipped as
-    old news: it may tell of the value that was replaced.
+    `before` are the values of the written fields as we knew them, `sent` what we wrote into them. An event from inside the
+    window is never skipped as old news: it may tell of the value that was replaced.
     """
 
     start: datetime
     end: datetime
     before: Values
+    sent: Values = field(default_factory=no_values)
 
 
 WINDOWS_MOST: Final = 8

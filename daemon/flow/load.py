@@ -5,22 +5,18 @@ read before a newer event was settled is older than its link knows, and is left 
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import structlog
 
 from daemon.domain.change import Change, ChangeKind, Source
-from daemon.domain.link import Link
 from daemon.domain.mapping import Step
 from daemon.domain.side import Side
-from daemon.flow.inbound import canonical, covers
-from daemon.flow.observation import Observation
+from daemon.flow.loading.bulk import BulkLoad
+from daemon.flow.loading.page import settle_page
 from daemon.flow.parts import Parts
 from daemon.flow.reading import read_fields
-from daemon.flow.settle import settle
 from daemon.ports.failpoints import Failpoint
-from daemon.ports.salesforce import Record
-from daemon.ports.store import Unit
-from daemon.reconcile.fence import Worth, worth
 
 log = structlog.get_logger(__name__)
 
@@ -31,11 +27,12 @@ SETTLED_AT_ONCE = 500
 
 
 class Loader:
-    """Loads steps. From `bulk_from` records on, an object is read through Bulk API 2.0."""
+    """Loads steps. From `bulk_from` records on, an object is read through Bulk API 2.0: by `bulk`, if it is given."""
 
-    def __init__(self, parts: Parts, *, bulk_from: int) -> None:
+    def __init__(self, parts: Parts, *, bulk_from: int, bulk: BulkLoad | None = None) -> None:
         self._parts = parts
         self._bulk_from = bulk_from
+        self._bulk = bulk
 
     async def first_loads(self) -> None:
         """Load every step that was never loaded to the end, parents first."""
@@ -58,12 +55,16 @@ class Loader:
     async def reload(self, step: Step, changes: Sequence[Change]) -> None:
         """Read an object whole because of these changes, and settle them."""
         log.info("object_read_whole", step=step.name, object=step.object)
-        await self._read_all(step, Source.SWEEP)
+        since = max((change.at for change in changes), default=None)
+        await self._read_all(step, Source.SWEEP, since)
         async with self._parts.writing, self._parts.store.begin() as unit:
             await unit.settle([change.id for change in changes])
+        await self._parts.failpoints.reach(Failpoint.LOAD_DONE)
 
-    async def _read_all(self, step: Step, source: Source) -> tuple[int, int]:
+    async def _read_all(self, step: Step, source: Source, since: datetime | None = None) -> tuple[int, int]:
         expected = await self._parts.records.count(step.object)
+        if self._bulk is not None and expected >= self._bulk_from:
+            return await self._bulk.read(step, source, expected, since)
         done = 0
         seen: set[str] = set()
         await self._progress(step, source, done, expected)
@@ -74,7 +75,7 @@ class Loader:
             for start in range(0, len(page), SETTLED_AT_ONCE):
                 portion = page[start : start + SETTLED_AT_ONCE]
                 async with self._parts.writing, self._parts.store.begin() as unit:
-                    await self._settle_page(unit, step, source, portion)
+                    await settle_page(self._parts, unit, step, source, portion)
                     await self._parts.failpoints.reach(Failpoint.PAGE_SETTLED)
                 done += len(portion)
                 await self._progress(step, source, done, max(done, expected))
@@ -83,36 +84,6 @@ class Loader:
         await self._parts.failpoints.reach(Failpoint.PAGES_DONE)
         await self._ask_after_missing(step, source, seen)
         return done, expected
-
-    async def _settle_page(self, unit: Unit, step: Step, source: Source, page: Sequence[Record]) -> None:
-        ids = [record.id for record in page]
-        links = await unit.links_of_records(ids)
-        behind = await unit.unsettled_records(ids)
-        observations: list[Observation] = []
-        again: list[Change] = []
-        for record in page:
-            link = links.get(record.id)
-            if record.id in behind or (link is not None and link.step != step.name):
-                continue
-            judged = _judge(step, link, record)
-            if judged is Worth.NEWS:
-                observations.append(
-                    Observation(step, record.id, source, record.stamp, raw=record.values, complete=True)
-                )
-            elif judged is Worth.UNDECIDABLE:
-                again.append(
-                    Change(
-                        step.name,
-                        Side.SALESFORCE,
-                        ChangeKind.REREAD,
-                        source,
-                        record.stamp,
-                        record.id,
-                        link.key if link else None,
-                    )
-                )
-        await settle(self._parts, unit, observations)
-        await unit.store_changes(again)
 
     async def _progress(self, step: Step, source: Source, done: int, expected: int) -> None:
         labels = {"step": step.name, "direction": "pull"}
@@ -136,10 +107,3 @@ class Loader:
                 async with self._parts.writing, self._parts.store.begin() as unit:
                     await unit.store_changes(asked)
                 await self._parts.failpoints.reach(Failpoint.MISSING_STORED)
-
-
-def _judge(step: Step, link: Link | None, record: Record) -> Worth:
-    if link is None or not covers(step, link):
-        return Worth.NEWS
-    judged = worth(link, record.stamp, canonical(step, record.values))
-    return Worth.NEWS if judged is Worth.CONFIRMS and record.values.get("IsConverted") is True else judged

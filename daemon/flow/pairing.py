@@ -112,7 +112,11 @@ def identifier(rule: Identify, seen: Observation) -> str | None:
     """The text by which a record looks for its row under one rule, normalised; None if it has none."""
     if rule.kind is IdentifyKind.SALESFORCE_ID:
         return seen.sf_id
-    raw: Raw = seen.raw.get(rule.salesforce)
+    return identifier_text(rule, seen.raw.get(rule.salesforce))
+
+
+def identifier_text(rule: Identify, raw: Raw) -> str | None:
+    """A field's raw value as the text by which rows are looked for; None if it holds nothing."""
     if raw is None or raw == "":
         return None
     text = f"{raw:.0f}" if isinstance(raw, float) and raw.is_integer() else str(raw)

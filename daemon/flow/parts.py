@@ -85,6 +85,10 @@ class Parts:
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     failpoints: Failpoints = NO_FAILPOINTS
 
+    def salesforce_now(self) -> datetime:
+        """The time by Salesforce's clock, as well as it is known: what is compared with its stamps is taken from here."""
+        return self.clock.now() + timedelta(seconds=self.skew.salesforce)
+
     def database_now(self) -> datetime:
         """The time by the database's clock, as well as it is known: due times are compared there."""
         return self.clock.now() + timedelta(seconds=self.skew.postgres)

@@ -53,7 +53,17 @@ def _shown(step: Step, counts: StepCounts, now: float) -> dict[str, Any]:
         "gaps_open": counts.gaps_open,
         "loaded": counts.processed,
         "to_load": counts.expected,
+        **_pace(counts),
     }
+
+
+def _pace(counts: StepCounts) -> dict[str, Any]:
+    """How fast a first load goes, and how long it still takes at that; nothing where none is under way."""
+    if counts.first_load != "running" or counts.load_seconds <= 0 or not counts.processed:
+        return {"load_rate": None, "load_seconds_left": None}
+    rate = counts.processed / counts.load_seconds
+    left = max(0, counts.expected - counts.processed) / rate
+    return {"load_rate": round(rate, 1), "load_seconds_left": round(left, 1)}
 
 
 def _by_reason(counts: StepCounts) -> Mapping[str, int]:

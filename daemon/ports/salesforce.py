@@ -5,7 +5,7 @@ their 18-character form, instants aware and in UTC. Failures of a whole call rai
 gives a result per record, so does the port, in the order of the request.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -29,40 +29,6 @@ class Record:
     values: Mapping[str, Raw]
     stamp: datetime
     modified: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """Some records of a bulk read, column by column, in the cells of the wire.
-
-    `cells` holds the text of each asked field that this user may read, by REST name; an empty cell is null. `readers` says how any other
-    cell of a field becomes the raw value that a `Record` would hold; for a field without an entry the text is the raw value.
-    `bookmark` is where the read stands after these records: opaque, and given back to go on from there.
-    """
-
-    object: str
-    ids: Sequence[str]
-    stamps: Sequence[datetime]
-    modified: Sequence[datetime]
-    cells: Mapping[str, Sequence[str]]
-    readers: Mapping[str, Callable[[str], Raw]]
-    bookmark: str
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def record(self, index: int) -> Record:
-        """One of the records as `Records.read` would give it."""
-        values: dict[str, Raw] = {}
-        for name, column in self.cells.items():
-            cell = column[index]
-            read = self.readers.get(name)
-            values[name] = None if not cell else cell if read is None else read(cell)
-        return Record(self.object, self.ids[index], values, self.stamps[index], self.modified[index])
-
-
-class BookmarkLostError(Exception):
-    """Nothing is left of the read that a bookmark stands in, or it asked for something else: begin anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,25 +192,6 @@ class Records(Protocol):
 
     def scan(self, name: str, fields: Sequence[str], *, bulk: bool) -> AsyncIterator[Sequence[Record]]:
         """Every record of an object, in pages, through Bulk API 2.0 or REST queries. Order is not promised."""
-        ...
-
-    def sheets(self, name: str, fields: Sequence[str], after: str | None = None) -> AsyncIterator[Sheet]:
-        """Every record of an object through Bulk API 2.0, as the org held it when the read began.
-
-        `after` goes on from a bookmark, in another process if need be; raises BookmarkLostError if that cannot be done. A read that is
-        left before its end stays there to be taken up; one that came to its end is cleared away.
-        """
-        ...
-
-    def calls_to_read(self, count: int, *, bulk: bool) -> int:
-        """About how many API calls it takes to read so many records with `sheets` (`bulk`) or with `scan`."""
-        ...
-
-    async def deleted_since(self, name: str, since: datetime, limit: int) -> list[str]:
-        """Ids of the records that were deleted at `since` or later and are still in the Recycle Bin: at most `limit`, oldest first.
-
-        Empty for an object that keeps no deleted records.
-        """
         ...
 
     async def newest(self, names: Sequence[str]) -> dict[str, datetime]:
