@@ -8,6 +8,7 @@ allows. A call that fails gives its failure to each of its records, so one batch
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
+from adapters.salesforce import faults
 from adapters.salesforce.collection import CollectionWriter
 from adapters.salesforce.composite import ConditionalWriter
 from adapters.salesforce.describe import Descriptions
@@ -16,6 +17,8 @@ from adapters.salesforce.session import Session
 from daemon.domain.failure import CallFailedError
 from daemon.domain.plan import Operation
 from daemon.ports.salesforce import ObjectDescription, RecordWrite, WriteResult
+
+_UNHEARD = faults.unknown_outcome("the call was given up before its answer came")
 
 Batch = Sequence[RecordWrite]
 Sender = Callable[[ObjectDescription, Sequence[str], Batch], Awaitable[list[WriteResult]]]
@@ -40,6 +43,9 @@ class Writer:
             description = await self._descriptions.of(name)
         except CallFailedError as error:
             return [WriteResult(id=write.id, failure=error.failure) for write in writes]
+        # Until its call says otherwise: a task that is cancelled alone says nothing at all.
+        for index in sendable:
+            results[index] = WriteResult(id=writes[index].id, failure=_UNHEARD)
 
         async def run(sender: Sender, indexes: Sequence[int]) -> None:
             batch = [writes[index] for index in indexes]

@@ -19,7 +19,8 @@ class Case:
 
     `theirs` are stored changes of the Salesforce side, `ours` those of the PostgreSQL side, oldest first. `record` is
     what was read, `deleted` what became of a record that is not there, `blind` that the base stands for the record.
-    `overtaken` says that the link learned something newer while the case was worked on.
+    `overtaken` says that the link learned something newer while the case was worked on, `to_link` that the record of a create
+    in doubt was found: the pair is linked before anything more is sent, so that no second doubt hides what the first was about.
     """
 
     step: Step
@@ -40,6 +41,7 @@ class Case:
     sent: Values = field(default_factory=no_values)
     settled_early: bool = False
     overtaken: bool = False
+    to_link: bool = False
 
     @property
     def changes(self) -> tuple[Change, ...]:

@@ -1,6 +1,7 @@
 """The end of the worker's round: every case becomes an observation, a settled change or a deferred one."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -10,7 +11,7 @@ from daemon.domain.link import LinkOrigin, Window
 from daemon.domain.mapping import Step
 from daemon.domain.plan import Operation, Outcome
 from daemon.domain.side import Side
-from daemon.domain.value import Raw
+from daemon.domain.value import Raw, values_from_json
 from daemon.domain.view import Presence
 from daemon.flow.accounts import count_plan, journal_entry, operation_name, overruled
 from daemon.flow.cases import Case, look_back
@@ -31,7 +32,7 @@ async def finish(parts: Parts, unit: Unit, step: Step, cases: Sequence[Case]) ->
     """Settle the cases of one step in the transaction that is given."""
     await look_back(unit, cases)
     observations = [seen for case in cases if (seen := observed(parts, case)) is not None]
-    await settle(parts, unit, observations)
+    undecided = await settle(parts, unit, observations)
     observed_ids = {seen.sf_id for seen in observations}
     settled: list[int] = []
     deferred: list[Deferral] = []
@@ -46,7 +47,7 @@ async def finish(parts: Parts, unit: Unit, step: Step, cases: Sequence[Case]) ->
     await release_found(parts, unit, deferred)
     await unit.journal(journal)
     await _calm_links(unit, cases)
-    await _settle_superseded(unit, step, cases)
+    await _settle_superseded(unit, step, cases, undecided)
 
 
 def observed(parts: Parts, case: Case) -> Observation | None:
@@ -74,7 +75,7 @@ def observed(parts: Parts, case: Case) -> Observation | None:
             confirmed=confirmed(case),
             key=case.key,
             origin=case.origin,
-            kept=case.ours if result is not None else (),
+            kept=case.ours if result is not None or case.to_link else (),
             read=case.record.values,
             told=_told(case),
             resolved=confirmed(case),
@@ -82,7 +83,11 @@ def observed(parts: Parts, case: Case) -> Observation | None:
         )
     if case.deleted is not None:
         return replace(
-            base, at=_second(parts.clock.now()), presence=Presence.GONE, merged_into=case.deleted.merged_into
+            base,
+            at=_second(parts.salesforce_now()),
+            presence=Presence.GONE,
+            merged_into=case.deleted.merged_into,
+            moves_seen=False,
         )
     if result is None and case.blind and case.plan.ledger:
         return replace(base, moves_seen=False)  # nothing to write, but something to tell
@@ -94,7 +99,7 @@ def _written(parts: Parts, case: Case) -> Observation:
     assert result is not None
     assert result.id is not None
     assert write is not None
-    at = result.at or _second(parts.clock.now())
+    at = result.at or _second(parts.salesforce_now())
     seen = Observation(
         case.step,
         result.id,
@@ -146,20 +151,24 @@ def _window(case: Case, written: datetime) -> Window | None:
     """
     if case.link is None or not case.sent:
         return None
-    before = {name: case.link.base.get(name) for name in case.sent}
+    sent = taken(case.step, case.sent)
+    before = {name: case.link.base.get(name) for name in sent}
     if case.record is not None:
         before |= {name: value for name, value in held(case).items() if name in case.sent}
-        return Window(case.record.stamp, max(written, case.record.stamp) + COMMIT, before)
-    return Window(case.link.seen, case.link.seen + COMMIT, before) if case.link.seen is not None else None
+        return Window(case.record.stamp, max(written, case.record.stamp) + COMMIT, before, sent)
+    return Window(case.link.seen, case.link.seen + COMMIT, before, sent) if case.link.seen else None
 
 
 def _doubtful(case: Case) -> Window | None:
     """The same for a write whose answer never came: it was done at some time before the record was read."""
-    sent = {name for change in case.doubted for name in change.sent or {}}
+    sent = {
+        name: value for change in case.doubted for name, value in values_from_json(change.sent or {}).items()
+    }
     if case.link is None or case.record is None or not sent:
         return None
     start = case.link.seen or case.record.stamp
-    return Window(start, case.record.stamp + COMMIT, {name: case.link.base.get(name) for name in sent})
+    before = {name: case.link.base.get(name) for name in sent}
+    return Window(start, case.record.stamp + COMMIT, before, sent)
 
 
 def _finish_ours(parts: Parts, case: Case, settled: list[int], deferred: list[Deferral]) -> None:
@@ -176,6 +185,9 @@ def _finish_ours(parts: Parts, case: Case, settled: list[int], deferred: list[De
         deferred.append(after_hold(parts, case.step, last, hold))
     elif case.overtaken:
         deferred.append(Deferral(last.id, ChangeState.PENDING, None, last.attempts))
+    elif case.to_link:
+        deferred += [Deferral(change.id, ChangeState.PENDING, None, change.attempts) for change in case.ours]
+        return
     else:
         settled.append(last.id)
     settled += [change.id for change in case.ours[:-1]]
@@ -269,7 +281,9 @@ async def _calm_links(unit: Unit, cases: Sequence[Case]) -> None:
     await unit.put_links(calm)
 
 
-async def _settle_superseded(unit: Unit, step: Step, cases: Sequence[Case]) -> None:
+async def _settle_superseded(
+    unit: Unit, step: Step, cases: Sequence[Case], undecided: AbstractSet[str]
+) -> None:
     """A newer state has been written: whatever older change of the record was parked is told by it."""
     done = [case for case in cases if case.ours and case.result is not None and case.result.failure is None]
     keys = {
@@ -281,6 +295,10 @@ async def _settle_superseded(unit: Unit, step: Step, cases: Sequence[Case]) -> N
         case.sf_id: case.theirs[-1].id
         for case in cases
         if case.sf_id is not None
+        and case.sf_id not in undecided
+        and not (
+            case.link is not None and case.link.windows
+        )  # older ones may tell what a write of ours replaced
         and case.theirs
         and case.record is not None
         and not case.plan.held

@@ -167,9 +167,11 @@ def _sort_record(found: Sorted, step: Step, link: Link | None, events: Sequence[
 
 
 def _sort_stranger(found: Sorted, step: Step, link: Link | None, events: Sequence[Event]) -> None:
-    """A record without a living link: one that is told whole can be paired or made at once, any other is read first."""
-    whole = events[0].kind in (EventKind.CREATE, EventKind.UNDELETE)
-    if whole and (link is None or link.state is LinkState.TOMBSTONE):
+    """A record without a living link: one that is told whole can be paired or made at once, any other is read first.
+
+    So is one that was deleted: a late or repeated event of it must not bring its row back, if only for a moment.
+    """
+    if link is None and events[0].kind in (EventKind.CREATE, EventKind.UNDELETE):
         values, _ = _folded(step, events)
         found.observations.append(
             Observation(

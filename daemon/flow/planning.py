@@ -12,7 +12,7 @@ from daemon.domain.link import Link, LinkOrigin
 from daemon.domain.mapping import IdentifyKind, Step
 from daemon.domain.plan import Hold, Operation, Outcome, Plan
 from daemon.domain.side import Side
-from daemon.domain.value import Values
+from daemon.domain.value import Values, from_json
 from daemon.domain.view import MISSING, Presence, View
 from daemon.flow.cases import Case
 from daemon.flow.parts import Parts
@@ -52,7 +52,9 @@ async def plan_cases(parts: Parts, unit: Unit, step: Step, cases: Sequence[Case]
             references,
             survivor_is_linked=survivor is not None and survivor.state.value == "linked",
         )
-        case.external_id = _external_id(case)
+        case.external_id = _external_id(case, local.get(case.key or "", []))
+        if case.link is None and _made(case) is not None and _updates(case.plan):
+            case.plan, case.to_link = Plan(), True
         if _cannot_repeat(case):
             case.plan, case.hold = Plan(), _UNSURE
     await _guard_deletes(parts, unit, step, cases)
@@ -110,19 +112,25 @@ def their_view(case: Case, references: References) -> View:
 
 
 def confirmed(case: Case) -> Values:
-    """Values of a write in doubt that the record turned out to hold: it was done."""
+    """Values of a write in doubt that the record turned out to hold: it was done.
+
+    A record that bears the external id of our create was made by it, and held then all that was sent: whatever it holds
+    now instead was changed by somebody since.
+    """
     if case.record is None:
         return {}
+    new = case.link is None and case.origin is LinkOrigin.EXTERNAL_ID
+    rule = case.step.external_id
     found = {}
     for change in case.doubted:
+        made = new and rule is not None and rule.salesforce in (change.sent or {})
         for name, value in (change.sent or {}).items():
             field = case.step.by_name.get(name)
             if field is None or name not in case.record.values:
                 continue
-            sent = tuple(str(item) for item in value) if isinstance(value, list) else value
-            now = from_salesforce(field, case.record.values[name]).value
-            if now == sent:
-                found[name] = now
+            sent = from_json(value)
+            if made or from_salesforce(field, case.record.values[name]).value == sent:
+                found[name] = sent
     return found
 
 
@@ -142,13 +150,16 @@ def held(case: Case) -> Values:
     }
 
 
-def _external_id(case: Case) -> tuple[str, str] | None:
-    """The external id that makes a create repeatable: the row's own, else the one made when it was captured."""
+def _external_id(case: Case, local: Sequence[Change]) -> tuple[str, str] | None:
+    """The external id that makes a create repeatable: the row's own, else the one made when it was captured.
+
+    It is looked for in all that waits of the row: the create may be due later than the update that is sent in its place.
+    """
     rule = case.step.external_id
     if rule is None or case.plan.salesforce is None or case.plan.salesforce.operation is not Operation.CREATE:
         return None
     text = case.row.values.get(rule.column) if case.row is not None else None
-    text = text or next((change.external_id for change in case.ours if change.external_id), None)
+    text = text or next((change.external_id for change in (*case.ours, *local) if change.external_id), None)
     return (rule.salesforce, text) if text else None
 
 
@@ -192,6 +203,10 @@ async def _guard_deletes(parts: Parts, unit: Unit, step: Step, cases: Sequence[C
             "If they are meant: isthmus parked retry --code delete_guard. If not: restore the records, then retry.",
             Reason.DELETED,
         )
+
+
+def _updates(plan: Plan) -> bool:
+    return plan.salesforce is not None and plan.salesforce.operation is Operation.UPDATE
 
 
 def _deletes(plan: Plan) -> bool:

@@ -54,15 +54,20 @@ class Effects:
     latencies: list[tuple[Step, datetime]] = field(default_factory=list)
 
 
-async def settle(parts: Parts, unit: Unit, observations: Sequence[Observation]) -> None:
-    """Settle observations, step by step in the order of the steps: parents' links are there for their children."""
+async def settle(parts: Parts, unit: Unit, observations: Sequence[Observation]) -> frozenset[str]:
+    """Settle observations, step by step in the order of the steps: parents' links are there for their children.
+
+    Returns the records about which nothing could be decided, because another session holds their rows.
+    """
+    undecided: set[str] = set()
     for step in parts.steps.ordered:
         group = [item for item in observations if item.step.name == step.name]
         if group:
-            await _settle_group(parts, unit, step, group)
+            undecided |= await _settle_group(parts, unit, step, group)
+    return frozenset(undecided)
 
 
-async def _settle_group(parts: Parts, unit: Unit, step: Step, group: Sequence[Observation]) -> None:
+async def _settle_group(parts: Parts, unit: Unit, step: Step, group: Sequence[Observation]) -> set[str]:
     pairs = await pair_up(unit, step, group)
     keys = sorted({pair.key for pair in pairs if pair.key is not None})
     rows = await unit.rows(step, keys) if keys else {}
@@ -77,6 +82,7 @@ async def _settle_group(parts: Parts, unit: Unit, step: Step, group: Sequence[Ob
     for pair in pairs:
         _account(parts, pair, effects, local.get(pair.key or "", []), references)
     await _store(parts, unit, effects)
+    return {pair.seen.sf_id for pair in pairs if pair.result and pair.result.failure is HELD_ELSEWHERE}
 
 
 def _read_first(parts: Parts, pairs: Sequence[Pair], rows: Mapping[str, Row], effects: Effects) -> list[Pair]:
@@ -217,8 +223,12 @@ def _keep_back(
     step = pair.seen.step
     waiting = [change for change in pair.seen.changes if change.side is Side.SALESFORCE]
     effects.settled += [change.id for change in pair.seen.changes if change.side is Side.POSTGRES]
-    effects.settled += [change.id for change in waiting[:-1]]
-    last = waiting[-1] if waiting else _reread(parts, pair)
+    undecided = failure is HELD_ELSEWHERE  # what each event told has been compared with nothing yet
+    if undecided:
+        effects.deferred += [after_failure(parts, step, change, HELD_ELSEWHERE) for change in waiting[:-1]]
+    else:
+        effects.settled += [change.id for change in waiting[:-1]]
+    last = waiting[-1] if waiting else _told(parts, pair) if undecided else _reread(parts, pair)
     deferral = (
         after_failure(parts, step, last, failure)
         if failure is not None
@@ -244,6 +254,13 @@ def _keep_back(
 def _hold(hold: Hold | None) -> Hold:
     assert hold is not None
     return hold
+
+
+def _told(parts: Parts, pair: Pair) -> Change:
+    """The record is to be read, and what its events told is kept until then: a write of ours may have replaced it."""
+    change = _reread(parts, pair)
+    part = pair.seen.presence is Presence.PRESENT and not pair.seen.complete
+    return replace(change, kind=ChangeKind.UPDATE, values=pair.seen.raw) if part and pair.seen.raw else change
 
 
 def _reread(parts: Parts, pair: Pair) -> Change:
@@ -273,8 +290,10 @@ def _account_link(parts: Parts, pair: Pair, effects: Effects, *, failed: bool) -
         case LinkAction.KEEP:
             if link is not None and (after := paired(link, pair, plan)) != link:
                 effects.links.append(after)
-        case LinkAction.CREATE | LinkAction.REVIVE:
-            made = paired(link or _new_link(pair), pair, plan)
+        case LinkAction.CREATE | LinkAction.REVIVE as action:
+            revived = action is LinkAction.REVIVE  # what was known of its time ended with the record
+            former = replace(link, seen=None, own=None) if link is not None and revived else link
+            made = paired(former or _new_link(pair), pair, plan)
             effects.links.append(replace(made, state=LinkState.LINKED))
             effects.released += [seen.sf_id, f"{seen.step.name}:{pair.key}"]
         case LinkAction.END:

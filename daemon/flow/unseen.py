@@ -4,13 +4,13 @@ Nothing can prevent that: Salesforce's stamps are whole seconds. It is always de
 own event still arrives, from inside the window that the write left with the link.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from daemon.domain.canonical import from_salesforce
-from daemon.domain.link import Link
+from daemon.domain.link import Link, Window
 from daemon.domain.mapping import Field
 from daemon.domain.plan import LedgerEntry, LedgerKind, Operation, Plan, Write
 from daemon.domain.policy import Policy
@@ -31,24 +31,29 @@ def unseen(seen: Observation, link: Link | None) -> tuple[LedgerEntry, ...]:
     base = {**link.base, **seen.resolved}
     doubted = replace(link, windows=(*link.windows, seen.doubt)) if seen.doubt is not None else link
     for at, values in seen.told:
-        before = [window.before for window in doubted.windows_at(at)]
+        windows = doubted.windows_at(at)
         for name, raw in values.items():
             field = seen.step.by_name.get(name)
             if field is None or name not in seen.read:
                 continue
-            entry = _replaced(field, raw, seen.read[name], base.get(name), before, at)
+            entry = _replaced(field, raw, seen.read[name], base.get(name), windows, at)
             if entry is not None:
                 found[name, entry.salesforce] = entry
     return tuple(found.values())
 
 
 def _replaced(
-    field: Field, told: Raw, held: Raw, base: Value, before: Sequence[Mapping[str, Value]], at: datetime
+    field: Field, told: Raw, held: Raw, base: Value, windows: Sequence[Window], at: datetime
 ) -> LedgerEntry | None:
     lost, now = from_salesforce(field, told), from_salesforce(field, held)
     if lost.failure or now.failure or lost.value in (base, now.value) or now.value != base:
         return None
-    if not any(field.name in known and known[field.name] != lost.value for known in before):
+    mine = [window for window in windows if field.name in window.before]
+    known = [window.before[field.name] for window in mine]
+    known += [window.sent[field.name] for window in mine if field.name in window.sent]
+    if (
+        not mine or lost.value in known
+    ):  # it was known before one of these writes, or is what one of them wrote
         return None
     side: Side | None = Side.POSTGRES
     if field.conflict.policy not in BY_TIME:

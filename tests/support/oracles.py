@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 from daemon.domain.link import Link, LinkState
 from daemon.domain.mapping import Kind, Step
@@ -134,12 +135,16 @@ def _wrong_winners(end: Ending) -> Iterator[str]:
 
 
 def _undecided(end: Ending) -> Iterator[str]:
-    """O4: while a conflict waits for a person, neither value is sent over the other."""
+    """O4: while a conflict waits for a person, neither value is sent over the other. A user may end it by taking hers back."""
     for sf_id, key, entry in end.ledger:
-        values = [written.value for written in end.theirs.life.get((sf_id, entry.field), [])]
-        if entry.winner is not None or not isinstance(entry.postgres, str) or entry.salesforce not in values:
+        writes = end.theirs.life.get((sf_id, entry.field), [])
+        settled = entry.winner is not None or entry.kind is not LedgerKind.CONFLICT
+        if settled or not isinstance(entry.postgres, str):
             continue
-        if entry.postgres in values[values.index(entry.salesforce) :]:
+        if any(
+            held.value == entry.salesforce and sent.value == entry.postgres and sent.author is Author.SYNC
+            for held, sent in pairwise(writes)
+        ):
             yield f"{key}.{entry.field}: {entry.postgres!r} was sent over the undecided {entry.salesforce!r}"
 
 

@@ -47,7 +47,10 @@ def everything(chosen: Sequence[str], *, deep: bool) -> int:
     seed = secrets.randbelow(2**32)
     profile = "deep" if deep else "ci"
     again = f"--randomly-seed={seed} --hypothesis-seed={seed} --hypothesis-profile={profile}"
-    environment = {"ISTHMUS_SEEDS": os.environ.get("ISTHMUS_SEEDS", DEEP_SEEDS)} if deep else {}
+    environment = {}
+    if deep:
+        seeds = os.environ.get("ISTHMUS_SEEDS", DEEP_SEEDS)
+        environment = {"ISTHMUS_SEEDS": seeds, "ISTHMUS_CELLS": os.environ.get("ISTHMUS_CELLS", "all")}
     print(f"suite: to draw the same again, give pytest {again}")
     return run_pytest([*again.split(), *(chosen or ("-n", "2", "--dist", "loadfile"))], **environment)
 

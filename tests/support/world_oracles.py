@@ -51,8 +51,12 @@ class Ends:
         ):
             ends.explained.add((entry["sf_id"], entry["field"]))
             ends.ledger |= {_loaded(entry["salesforce"]), _loaded(entry["postgres"])}
-        for waiting in await world.fetch("SELECT sf_id, key FROM isthmus.change"):
-            ends.parked |= {str(waiting["sf_id"]), str(waiting["key"])}
+        waiting = """
+            SELECT change.sf_id, coalesce(change.key, link.pg_key) AS key
+            FROM isthmus.change LEFT JOIN isthmus.link ON link.sf_id = change.sf_id
+        """
+        for change in await world.fetch(waiting):
+            ends.parked |= {str(change["sf_id"]), str(change["key"])}
         return ends
 
 
@@ -184,7 +188,8 @@ async def judge_state(world: World) -> None:
     sent = await world.fetch("SELECT id, step, key FROM isthmus.change WHERE state = 'sent'")
     loading = await world.fetch("SELECT * FROM isthmus.job WHERE state <> 'done'")
     missed = await world.fetch("SELECT * FROM isthmus.capture_fault")
-    assert not (doubled or doubtful or sent or loading or missed), (doubled, doubtful, sent, loading, missed)
+    unfinished = [*doubled, *doubtful, *sent, *loading, *missed]
+    assert not unfinished, unfinished
     ends = await Ends.look(world)
     links = await world.fetch("SELECT sf_id, base::text AS base FROM isthmus.link WHERE state = 'linked'")
     bases = {link["sf_id"]: json.loads(link["base"]) for link in links}

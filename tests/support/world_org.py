@@ -113,6 +113,17 @@ class Org:
 
         return await asyncio.to_thread(inside)
 
+    async def expire_sessions(self) -> None:
+        """End every session with the org but the client's own, which gets a new one."""
+        await self.control("POST", "tokens/expire")
+        issued = await self.control("POST", "tokens/issue")
+
+        def renew(client: Any) -> None:
+            client.session_id = issued["access_token"]
+            client.headers["Authorization"] = f"Bearer {client.session_id}"
+
+        await self.talk(renew)
+
     async def writes(self) -> list[dict[str, Any]]:
         """The requests served until now that could change a record, oldest first, without those of OAuth and CometD."""
         served = (await self.control("GET", "requests"))["requests"]

@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from adapters.emulator import Emulator
+from adapters.memory.failpoints import Action, ArmedFailpoints, Trap
 from adapters.memory.meter import MemoryMeter
 from adapters.salesforce import Salesforce, connect, soql
 from daemon.domain.failure import CallFailedError, FailureKind, Reason
 from daemon.domain.plan import Operation
+from daemon.ports.failpoints import Failpoint
 from daemon.ports.salesforce import Record, RecordWrite, Stamp
 from daemon.runtime.clock import SystemClock
 from tests.integration.salesforce.connecting import settings_for
@@ -365,6 +367,18 @@ async def test_a_write_that_hangs_has_an_unknown_outcome(
     assert result.failure is not None
     assert result.failure.kind is FailureKind.UNKNOWN_OUTCOME
     assert meter.counted("isthmus_salesforce_requests_total", api="composite", outcome="transport") == 1
+
+
+async def test_f6_a_write_whose_call_is_cancelled_alone_is_not_taken_for_done(
+    emulator: Emulator, meter: MemoryMeter
+) -> None:
+    trap = Trap(Failpoint.REPLY_UNREAD, Action.CANCEL)
+    armed = ArmedFailpoints(trap, SystemClock(), lambda _: None)
+    settings = settings_for(emulator.announcement)
+    async with connect(settings, SystemClock(), meter, failpoints=armed) as org:
+        (result,) = await org.records.write("Account", [], [create("A", "A")])
+    assert result.failure is not None
+    assert result.failure.kind is FailureKind.UNKNOWN_OUTCOME
 
 
 async def test_a_safe_read_is_tried_again(

@@ -1,0 +1,181 @@
+"""The database as the flow needs it, in memory: transactions under the lease, and the queue."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
+
+from adapters.memory.database import Load, MemoryDatabase, StoredGap, Transaction
+from adapters.memory.lease import MemoryLease
+from adapters.memory.unit import MemoryUnit, Statement, at_once
+from daemon.domain.change import Change, ChangeKind, ChangeState, Source
+from daemon.domain.link import UNKNOWN_OUTCOME, LinkState
+from daemon.domain.mapping import Step
+from daemon.domain.side import Side
+from daemon.domain.value import Raw
+from daemon.ports.store import ClosedGap, LeaseLostError, Position
+
+_READY = frozenset({ChangeState.PENDING, ChangeState.SENT})
+
+
+class MemoryStore:
+    """The port `Store`. `statement` is awaited before each one, and with `committed` after a commit took effect."""
+
+    def __init__(self, database: MemoryDatabase, lease: MemoryLease, statement: Statement = at_once) -> None:
+        self._database = database
+        self._lease = lease
+        self._statement = statement
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[MemoryUnit]:
+        async with self._fenced() as transaction:
+            yield MemoryUnit(transaction, self._statement)
+
+    async def pending(self, limit: int) -> list[Change]:
+        await self._statement("pending")
+        now = self._database.now()
+        changes = sorted(self._database.changes.items())
+        ready = [c for _, c in changes if c.due is None and c.state in _READY][:limit]
+        due = [(c.due, c.id, c) for _, c in changes if c.due is not None and c.due <= now]
+        ready += [change for _, _, change in sorted(due, key=_first_two)[:limit]]
+        return sorted(ready, key=lambda change: change.id)[:limit]
+
+    async def mark_sent(self, sent: Mapping[int, Mapping[str, Raw]], links: Sequence[int]) -> None:
+        async with self._fenced() as transaction:
+            await self._statement("mark_sent")
+            for number, values in sent.items():
+                change = transaction.changes.get(number)
+                if change is not None:
+                    marked = replace(change, state=ChangeState.SENT, due=None, sent=dict(values))
+                    transaction.changes.put(number, marked)
+            for number in links:
+                await transaction.lock(("link", number))
+                link = transaction.links.get(number)
+                if link is not None:
+                    transaction.links.put(number, replace(link, own=UNKNOWN_OUTCOME))
+
+    async def positions(self) -> dict[str, Position]:
+        await self._statement("positions")
+        return dict(self._database.positions)
+
+    async def enqueue_unlinked(self, step: Step, limit: int) -> int:
+        async with self._fenced() as transaction:
+            await self._statement("enqueue_unlinked")
+            name = step.table.qualified
+            known = {link.key for link in transaction.links.values() if link.table == name}
+            known |= {
+                change.key
+                for change in transaction.changes.values()
+                if change.side is Side.POSTGRES and change.step == step.name and change.key is not None
+            }
+            found = [(key, row) for key, row in transaction.rows(name).items() if key not in known][:limit]
+            for key, row in found:
+                transaction.store_change(
+                    Change(
+                        step.name,
+                        Side.POSTGRES,
+                        ChangeKind.CREATE,
+                        Source.LOAD,
+                        self._database.now(),
+                        key=key,
+                        values={column: row[column] for column in step.columns},
+                        complete=True,
+                        external_id=self._database.new_id(),
+                    )
+                )
+            return len(found)
+
+    async def sweep(self, step: str, *, asked: bool) -> int:
+        async with self._fenced() as transaction:
+            await self._statement("sweep")
+            source = Source.OPERATOR if asked else Source.SWEEP
+            links = sorted(transaction.links.items())
+            keys = [link.key for _, link in links if link.step == step and link.state is LinkState.LINKED]
+            for key in keys:
+                transaction.store_change(
+                    Change(step, Side.POSTGRES, ChangeKind.UPDATE, source, self._database.now(), key=key)
+                )
+            transaction.answered_faults.add(step)
+            transaction.rings = True
+            return len(keys)
+
+    async def faulty_capture(self) -> frozenset[str]:
+        await self._statement("faulty_capture")
+        return frozenset(self._database.capture_faults)
+
+    async def linked_records(self, step: str, after: int, limit: int) -> list[tuple[int, str]]:
+        await self._statement("linked_records")
+        links = sorted(self._database.links.items())
+        found = [
+            (number, link.sf_id)
+            for number, link in links
+            if link.step == step and link.state is LinkState.LINKED and number > after
+        ]
+        return found[:limit]
+
+    async def close_gaps(self) -> list[ClosedGap]:
+        async with self._fenced() as transaction:
+            await self._statement("close_gaps")
+            rereads = [change for change in transaction.changes.values() if _fills(change)]
+            newest = max((number for number, _ in transaction.changes.items()), default=0)
+            closed = []
+            for number, stored in sorted(transaction.gaps.items()):
+                mine = [change for change in rereads if change.step == stored.gap.step]
+                after = _looked_at(stored, mine, newest)
+                transaction.gaps.put(number, after)
+                if after.closed and not stored.closed:
+                    seconds = (self._database.now() - stored.opened_at).total_seconds()
+                    closed.append(ClosedGap(stored.gap, seconds))
+            return closed
+
+    async def first_load(self, step: str) -> str | None:
+        await self._statement("first_load")
+        load = self._database.loads.get(step)
+        return load.state if load is not None else None
+
+    async def set_first_load(self, step: str, state: str, processed: int, expected: int) -> None:
+        async with self._fenced() as transaction:
+            await self._statement("set_first_load")
+            transaction.loads.put(step, Load(state, processed, expected))
+
+    @asynccontextmanager
+    async def _fenced(self) -> AsyncIterator[Transaction]:
+        await self._statement("begin")
+        lease = self._database.leases.get(self._lease.name)
+        current = lease.epoch if lease is not None and lease.holder is not None else None
+        if current is None or current != self._lease.epoch:
+            raise LeaseLostError(f"epoch {self._lease.epoch} is over, {current or 'none'} is current")
+        transaction = Transaction(self._database)
+        self._lease.share(transaction)
+        try:
+            yield transaction
+            await self._statement("commit")
+        except BaseException:
+            transaction.roll_back()
+            raise
+        finally:
+            self._lease.unshare(transaction)
+        transaction.commit()
+        await self._statement("committed")
+
+
+def _looked_at(stored: StoredGap, rereads: Sequence[Change], newest: int) -> StoredGap:
+    """A gap as it is after a look at the re-reads of its step that are left."""
+    if stored.last_change is None and all(change.sf_id is not None for change in rereads):
+        stored = replace(stored, last_change=newest)
+    if stored.last_change is None or any(change.id <= stored.last_change for change in rereads):
+        return stored
+    return replace(stored, closed=True)
+
+
+def _fills(change: Change) -> bool:
+    """Whether a stored change is a re-read that a gap may wait for."""
+    return (
+        change.kind is ChangeKind.REREAD
+        and change.side is Side.SALESFORCE
+        and change.state is not ChangeState.PARKED
+    )
+
+
+def _first_two(item: tuple[datetime, int, Change]) -> tuple[datetime, int]:
+    return item[0], item[1]
