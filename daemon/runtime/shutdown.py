@@ -2,7 +2,8 @@
 
 The first SIGTERM or SIGINT asks: it sets an event, and whoever owns the tasks drains them. From then on both signals
 have the kernel's default again, so a second one ends the process at once even if the event loop is stuck, with the
-status that a shell shows as 143 or 130. A thread ends the process should the drain itself hang: everything that
+status that a shell shows as 143 or 130. The SIGHUP of a terminal that was closed asks too, unless the process was started
+to outlive it (`nohup`); it often comes twice, so a second one is ignored. A thread ends the process should the drain itself hang: everything that
 matters is in the database in transactions, so ending hard loses nothing, while a service manager that must
 kill us reports a failure that was none.
 """
@@ -49,6 +50,8 @@ class Shutdown:
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
             loop.add_signal_handler(number, self._on_signal, number)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            loop.add_signal_handler(signal.SIGHUP, self.request, "SIGHUP")
         return self
 
     def __exit__(
@@ -56,6 +59,7 @@ class Shutdown:
     ) -> None:
         if not self.requested.is_set():
             self._restore()
+            self._leave_terminal()
         # The thread is left to run: what comes after this block, closing pools and executors, may hang too.
 
     def request(self, reason: str = "asked") -> None:
@@ -103,3 +107,7 @@ class Shutdown:
         for number in _SIGNALS:
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
+
+    def _leave_terminal(self) -> None:
+        if asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP):
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)

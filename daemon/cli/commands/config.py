@@ -54,6 +54,7 @@ def _check(
 
     from daemon.cli.commands.database import with_sides
 
+    _all_secrets(invocation.settings())
     report = with_sides(invocation, _check_sides)
     rows = [
         {
@@ -75,6 +76,15 @@ def _check(
         "mend them, then run isthmus config check again",
         78,
     )
+
+
+def _all_secrets(settings: "Settings") -> None:
+    """Connecting would name the first secret that is missing; this names all of them. Raises SettingsError."""
+    from daemon.settings.errors import SettingsError
+    from daemon.settings.load import secret_problems
+
+    if problems := secret_problems(settings):
+        raise SettingsError(problems)
 
 
 async def _check_sides(settings: "Settings", sides: "Sides") -> "CheckReport":

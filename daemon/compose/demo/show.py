@@ -14,9 +14,9 @@ from daemon.domain.side import Side
 
 _PAUSE = 1.0
 _OPENING = 4
-"""Changes before the first conflict and the hints."""
+"""Changes before the first conflict, and the hints after it."""
 _ROUND = 25
-"""Changes from one conflict, and from one showing of the hints, to the next."""
+"""Changes from one conflict to the next."""
 
 
 async def show(stage: Stage, screen: Screen) -> None:
@@ -28,7 +28,8 @@ async def show(stage: Stage, screen: Screen) -> None:
         try:
             if number % _ROUND == _OPENING:
                 await _conflict(stage, screen, moves)
-                await look_further(stage, screen)
+            if number == _OPENING:
+                await look_further(stage, screen, moves.person().key)
             await _play(stage, screen, moves.draw())
         except (NotSeenError, CallFailedError, UnreachableError) as error:
             if stage.daemon.ended:
@@ -66,12 +67,12 @@ async def _conflict(stage: Stage, screen: Screen, moves: Moves) -> None:
     screen.say(f"    rule {entry['rule']}: {entry['winner']} wins; the other value is kept\n", "yellow")
 
 
-async def look_further(stage: Stage, screen: Screen) -> None:
-    """Where to go from here."""
+async def look_further(stage: Stage, screen: Screen, person: str) -> None:
+    """Where to go from here; `person` is the key of somebody to try a change on."""
     waiting = [row for row in await stage.console.rows(STATEMENTS["parked"]) if row["key"] is not None]
     example = f"{waiting[-1]['step']} {waiting[-1]['key']}" if waiting else "people KEY"
     command, psql = stage.isthmus, stage.database.psql
-    change = "update crm.people set title = 'Astronaut' where last_name = 'Okafor'"
+    change = f"update crm.people set title = 'Astronaut' where id = '{person}'"  # noqa: S608 - shown, not sent
     screen.say("To look further, in another terminal:", "bold")
     for label, text in (
         ("the database", psql),

@@ -77,7 +77,7 @@ def started(task: str, drain: float) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_the_first_signal_drains_and_exits_0(number: signal.Signals) -> None:
     with started("drains", 5) as process:
         process.send_signal(number)
@@ -110,6 +110,28 @@ def test_a_second_signal_ends_at_once(second: signal.Signals) -> None:
         assert process.stdout.readline() == "stopping\n"
         process.send_signal(second)
         assert process.wait(timeout=1) == -second  # a shell shows 128 + the signal
+
+
+def test_a_closed_terminal_that_says_so_twice_does_not_cut_the_drain_short() -> None:
+    with started("drains", 5) as process:
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGHUP)
+        out, _ = process.communicate(timeout=5)
+        assert (process.returncode, out.split()) == (0, ["stopping", "drained", "done"])
+
+
+def test_who_was_started_to_outlive_the_terminal_does() -> None:
+    former = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does; a child inherits it
+    try:
+        with started("drains", 5) as process:
+            process.send_signal(signal.SIGHUP)
+            process.terminate()
+            out, error = process.communicate(timeout=5)
+    finally:
+        signal.signal(signal.SIGHUP, former)
+    assert out.split() == ["stopping", "drained", "done"]
+    assert "SIGTERM" in error
+    assert "SIGHUP" not in error
 
 
 def test_the_runner_gives_back_the_status_and_lets_errors_through() -> None:
