@@ -71,7 +71,7 @@ def _show(invocation: Invocation, status: Mapping[str, Any], *, watch: bool) -> 
     if sys.stdout.isatty():  # one screen: what does not fit is in --json
         steps = [{key: step[key] for key in _COLUMNS if key in step} for step in steps]
     invocation.out.rows(steps, _COLUMNS)
-    for line in gap_lines(status):
+    for line in (*load_lines(status), *gap_lines(status)):
         invocation.out.words(line)
     if not watch and any(_number(step.get("parked")) for step in _steps(status)):
         invocation.out.words("Next: isthmus parked list --group-by code")
@@ -97,6 +97,16 @@ def headline(status: Mapping[str, Any]) -> list[str]:
     if calls := status.get("api_calls"):
         words.append(f"API calls {calls.get('used')} of {calls.get('limit')}")
     return words
+
+
+def load_lines(status: Mapping[str, Any]) -> list[str]:
+    """A line for each first load that is under way: how far it is, how fast it goes, and how long it still takes at that."""
+    return [
+        f"first load of {step.get('name')}: {step.get('loaded')} of {step.get('to_load')}, "
+        f"{rate:,.0f} a second, about {_number(step.get('load_seconds_left')):,.0f} s left"
+        for step in _steps(status)
+        if (rate := _number(step.get("load_rate")))
+    ]
 
 
 def gap_lines(status: Mapping[str, Any]) -> list[str]:
