@@ -8,12 +8,14 @@ from adapters.emulator.errors import RecordRefused, RequestRefused
 from adapters.emulator.options import Announcement, EmulatorOptions
 from adapters.emulator.org import Org
 from adapters.emulator.seeding import SeedRefused
-from adapters.emulator.server import Emulator
+from adapters.emulator.server import Emulator, HostRefused, KeysRefused
 
 __all__ = [
     "Announcement",
     "Emulator",
     "EmulatorOptions",
+    "HostRefused",
+    "KeysRefused",
     "Org",
     "RecordRefused",
     "RequestRefused",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from adapters.emulator.members import ANY, FLAG, MAPPING, NAME, Shape, checked, choice, no_such, texts
 from adapters.emulator.org import Org
 from adapters.emulator.schema.sobject import SObject
 from adapters.emulator.store.permissions import EVERYONE, Ability
@@ -21,12 +22,24 @@ _ABILITIES = {
     "view_all": Ability.VIEW_ALL,
 }
 
+_OBJECT_RIGHTS: Shape = {"object": NAME, "user": NAME} | dict.fromkeys(_ABILITIES, FLAG)
+_FIELD_RIGHTS: Shape = {"object": NAME, "field": NAME, "user": NAME, "readable": FLAG, "editable": FLAG}
+_VALIDATION: Shape = {"object": NAME, "field": NAME, "value": ANY, "pattern": NAME, "message": NAME}
+_DUPLICATES: Shape = {
+    "object": NAME, "fields": texts("field names", empty=False), "action": choice("alert", "block"), "message": NAME,
+}  # fmt: skip
+_AUTOMATION: Shape = {"object": NAME, "field": NAME, "template": NAME}
+
 
 def set_permission(org: Org, given: Mapping[str, object]) -> None:
     """`object`, then either `field` with `readable` and `editable`, or what may be done with the object's records.
 
     `user` is a user name or id; without it the rule is for everybody. What is not said is allowed.
     """
+    if "field" in given:
+        given = checked(given, _FIELD_RIGHTS, "object", "field")
+    else:
+        given = checked(given, _OBJECT_RIGHTS, "object")
     sobject = _sobject(org, given)
     user = _user(org, str(given.get("user") or EVERYONE))
     abilities = {ability for word, ability in _ABILITIES.items() if given.get(word) is not False}
@@ -41,9 +54,12 @@ def set_permission(org: Org, given: Mapping[str, object]) -> None:
 
 def add_validation(org: Org, given: Mapping[str, object]) -> None:
     """`object`, `field`, and the `value` or `pattern` that is refused with `message`."""
+    given = checked(given, _VALIDATION, "object", "field")
     sobject = _sobject(org, given)
     forbidden = given.get("value")
-    pattern = f"^{re.escape(str(forbidden))}$" if forbidden is not None else _text(given, "pattern")
+    if forbidden is None and "pattern" not in given:
+        raise ValueError("value or pattern is missing: name what is refused")
+    pattern = f"^{re.escape(str(forbidden))}$" if forbidden is not None else str(given["pattern"])
     try:
         compiled = re.compile(pattern)
     except re.error as error:
@@ -55,13 +71,10 @@ def add_validation(org: Org, given: Mapping[str, object]) -> None:
 
 def add_duplicates(org: Org, given: Mapping[str, object]) -> None:
     """`object`, the `fields` that make two records alike, and the `action`: `alert` (the default) or `block`."""
+    given = checked(given, _DUPLICATES, "object", "fields")
     sobject = _sobject(org, given)
-    names = given.get("fields")
-    if not isinstance(names, list) or not names:
-        raise ValueError("fields must be a list of field names")
-    action = given.get("action", "alert")
-    if action not in {"alert", "block"}:
-        raise ValueError("action is alert or block")
+    names, action = given["fields"], given.get("action", "alert")
+    assert isinstance(names, list)
     message = str(given.get("message") or "Use one of these records?")
     fields = tuple(_field(sobject, name) for name in names)
     org.records.rules.add_duplicates(DuplicateRule(sobject.name, fields, action == "block", message))
@@ -69,16 +82,61 @@ def add_duplicates(org: Org, given: Mapping[str, object]) -> None:
 
 def add_automation(org: Org, given: Mapping[str, object]) -> None:
     """`object`, and the `field` that each save sets from `template`, in which `{Name}` stands for another field."""
+    given = checked(given, _AUTOMATION, "object", "field", "template")
     sobject = _sobject(org, given)
-    rule = AutomationRule(sobject.name, _field(sobject, given.get("field")), _text(given, "template"))
+    rule = AutomationRule(sobject.name, _field(sobject, given["field"]), str(given["template"]))
     org.records.rules.add_automation(rule)
 
 
-def _sobject(org: Org, given: Mapping[str, object]) -> SObject:
-    sobject = org.catalog.get(str(given.get("object") or ""))
+def set_selection(org: Org, given: Mapping[str, object], key: str = "objects") -> None:
+    """The objects that send change events, under `key` (null for all), and `channels` with their members: all, or nothing."""
+    known = checked(given, {key: texts("object names"), "channels": MAPPING})
+    chosen, channels = known.get(key), known.get("channels")
+    names = [named(org, name, key).name for name in chosen] if isinstance(chosen, list) else None
+    made = (
+        {str(name): _channel(org, members, f"channels.{name}") for name, members in channels.items()}
+        if isinstance(channels, Mapping)
+        else {}
+    )
+    if key in given:
+        org.selection.select(names)
+    for name, members in made.items():
+        org.selection.add_channel(name, members)
+
+
+def _channel(org: Org, given: object, place: str) -> dict[str, tuple[str, ...]]:
+    """The objects of a channel, and the fields that enrich each."""
+    if not isinstance(given, Mapping):
+        raise ValueError(f"{place} must be a mapping of objects to lists of fields")  # noqa: TRY004
+    shape = {str(name): texts("field names") for name in given}
+    fields = checked({str(name): names for name, names in given.items()}, shape, place=place)
+    return {
+        named(org, name, place).name: _enrichment(
+            named(org, name, place), fields.get(name), f"{place}.{name}"
+        )
+        for name in shape
+    }
+
+
+def _enrichment(sobject: SObject, given: object, place: str) -> tuple[str, ...]:
+    names = given if isinstance(given, list) else []
+    for name in names:
+        if sobject.field(name) is None:
+            raise ValueError(f"{place}: {sobject.name} has no field {name}")
+    return tuple(names)
+
+
+def named(org: Org, name: object, place: str) -> SObject:
+    """The object of a name in any letter case. Raises ValueError, which begins with the place."""
+    sobject = org.catalog.get(str(name))
     if sobject is None:
-        raise ValueError(f"there is no object {given.get('object')}")
+        known = [known.name for known in org.catalog.all()]
+        raise ValueError(f"{place}: {no_such('object', str(name), known)}")
     return sobject
+
+
+def _sobject(org: Org, given: Mapping[str, object]) -> SObject:
+    return named(org, given["object"], "object")
 
 
 def _user(org: Org, given: str) -> str:
@@ -94,10 +152,3 @@ def _field(sobject: SObject, name: object) -> str:
     if field is None:
         raise ValueError(f"{sobject.name} has no field {name}")
     return field.name
-
-
-def _text(given: Mapping[str, object], name: str) -> str:
-    value = given.get(name)
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"{name} must be a text")
-    return value

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from adapters.emulator.errors import RecordRefused
+from adapters.emulator.members import NAME, TEXT, Kind, Shape, checked, choice, number, whole
 
 
 class Action(StrEnum):
@@ -25,10 +26,40 @@ class Action(StrEnum):
     REFUSE_RECORDS = "refuse_records"
 
 
-_KINDS: Mapping[str, type | tuple[type, ...]] = {
-    "times": int, "status": int, "seconds": (int, float), "rate": (int, float), "headers": Mapping,
-}  # fmt: skip
-"""The types of a fault's members that are not texts."""
+def _are_headers(value: object) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(text, str) for text in value.values())
+
+
+APIS = (
+    "rows", "query", "collections", "composite", "bulk", "describe", "limits", "replication", "oauth", "cometd", "versions",
+)  # fmt: skip
+"""The kinds of API that a fault can be meant for."""
+_BULK_WRITES = ("collections", "bulk")
+_ALWAYS: Shape = {
+    "action": choice(*Action),
+    "method": choice("GET", "HEAD", "POST", "PATCH", "PUT", "DELETE"),
+    "path": TEXT,
+    "api": choice(*APIS),
+    "times": whole(1),
+    "rate": number(0, 1),
+}
+_WORDS: Shape = {"code": NAME, "message": TEXT}
+_ANSWER: Shape = {
+    **_WORDS,
+    "status": whole(200, 599),
+    "body": TEXT,
+    "content_type": NAME,
+    "headers": Kind("texts by their names", _are_headers),
+}
+_WITH: Mapping[Action, Shape] = {
+    Action.ANSWER: _ANSWER,
+    Action.LATENCY: {"seconds": number(above=0)},
+    Action.HANG: {"seconds": number(0)},
+    Action.DROP_REPLY: {},
+    Action.REFUSE_RECORDS: _WORDS,
+}
+"""What a fault takes besides what all of them take, by its action."""
+_ALL: Shape = {name: kind for shape in (_ALWAYS, *_WITH.values()) for name, kind in shape.items()}
 
 
 @dataclass(slots=True)
@@ -52,30 +83,17 @@ class Fault:
 
     @classmethod
     def read(cls, given: Mapping[str, object]) -> Fault:
-        """A fault from the control API's JSON. Raises ValueError and TypeError for what makes no sense."""
-        known = {"action", "method", "path", "api", "times", "seconds", "status", "code", "message", "body",
-                 "content_type", "headers", "rate"}  # fmt: skip
-        unknown = set(given) - known
-        if unknown:
-            raise ValueError(f"unknown fields: {', '.join(sorted(unknown))}")
-        rate = given.get("rate", 1.0)
-        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate <= 1:
-            raise ValueError("rate must be a number from 0 to 1")
-        values = {("kind" if name == "api" else name): value for name, value in given.items()}
-        values["action"] = Action(str(given.get("action", Action.ANSWER)))
-        for name, value in given.items():
-            if not isinstance(value, _KINDS.get(name, str)) or isinstance(value, bool):
-                raise TypeError(f"{name} has the wrong type")
-        if not 200 <= int(str(given.get("status", 500))) <= 599:
-            raise ValueError("status must be from 200 to 599")
-        headers = given.get("headers", {})
-        if not isinstance(headers, Mapping) or not all(isinstance(v, str) for v in headers.values()):
-            raise ValueError("headers must be texts by their names")
-        if "path" in given:
-            try:
-                values["path"] = re.compile(str(given["path"]))
-            except re.error as error:
-                raise ValueError(f"path is no regular expression: {error}") from None
+        """A fault from the control API's JSON. Raises ValueError for what makes no sense."""
+        values = checked(given, _ALL)
+        if not values.keys() & {"action", *_ANSWER}:
+            raise ValueError(f"name an action, or a status; the actions are {', '.join(Action)}")
+        action = Action(str(values.get("action", Action.ANSWER)))
+        _agree(action, values)
+        values["action"] = action
+        if "path" in values:
+            values["path"] = _pattern(str(values["path"]))
+        if "api" in values:
+            values["kind"] = values.pop("api")
         return cls(**values)  # type: ignore[arg-type]  # the types were looked at above
 
     def fits(self, method: str, path: str, kind: str) -> bool:
@@ -85,6 +103,32 @@ class Fault:
             and (self.kind is None or self.kind == kind)
             and (self.path is None or self.path.search(path) is not None)
         )
+
+
+def _agree(action: Action, values: Mapping[str, object]) -> None:
+    """Refuses members that the action lacks or would not heed. Raises ValueError."""
+    own = _WITH[action]
+    for name in values:
+        if name not in _ALWAYS and name not in own:
+            raise ValueError(
+                f"the action {action} does not take {name}; it takes {', '.join((*own, *_ALWAYS))}"
+            )
+    if action is Action.LATENCY and "seconds" not in values:
+        raise ValueError("seconds is missing: the action latency must know how long to wait")
+    if action is Action.REFUSE_RECORDS:
+        if values.get("api", _BULK_WRITES[0]) not in _BULK_WRITES:
+            raise ValueError(f"the action {action} acts on the api {' or '.join(_BULK_WRITES)}")
+        if "path" in values:
+            raise ValueError(
+                f"the action {action} looks at records, not at a path: give api, method or neither"
+            )
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"path is no regular expression: {error}") from None
 
 
 class Faults:

@@ -32,6 +32,8 @@ _COMPRESS_FROM = 4096
 _COMPRESSION = 1  # the quickest: what is sent rarely leaves the machine
 _MOST_COMETD_BYTES = 32_768
 _LONGEST_HEAD = 16_384
+_FAULT_HEADER = "X-Emulator-Fault"
+"""Marks an answer that a fault gave in the org's place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +99,12 @@ class Front:
                 _cut(request)
                 return Reply(503)
             case Action.ANSWER:
+                headers = {**fault.headers, _FAULT_HEADER: "true"}
                 if fault.body is not None:
                     content = fault.body.encode()
-                    return Reply(fault.status, None, fault.headers, content, fault.content_type)
+                    return Reply(fault.status, None, headers, content, fault.content_type)
                 body = RequestRefused(fault.status, fault.code, fault.message).as_body()
-                return Reply(fault.status, body, fault.headers)
+                return Reply(fault.status, body, headers)
             case Action.DROP_REPLY | Action.REFUSE_RECORDS:
                 pass
             case _:

@@ -5,7 +5,7 @@ The file is YAML (or JSON, which is YAML); `_KEYS` names its keys, all optional.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +13,16 @@ import orjson
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from adapters.emulator.administration import add_automation, add_duplicates, add_validation, set_permission
+from adapters.emulator.administration import (
+    add_automation,
+    add_duplicates,
+    add_validation,
+    named,
+    set_permission,
+    set_selection,
+)
 from adapters.emulator.errors import RecordRefused
+from adapters.emulator.members import ANY, FLAG, MAPPING, NAME, Kind, Shape, checked, nearest, texts, whole
 from adapters.emulator.org import Org
 from adapters.emulator.people import generated
 from adapters.emulator.schema import build
@@ -30,6 +38,35 @@ _RULE_KEYS: Mapping[str, Callable[[Org, Mapping[str, object]], None]] = {
 _KEYS = (
     "objects", "fields", "records", "generate", "selection", "channels", "switches", "redirect_uris", *_RULE_KEYS,
 )  # fmt: skip
+_OBJECT: Shape = {
+    "label": NAME,
+    "label_plural": NAME,
+    "key_prefix": NAME,
+    "change_events": FLAG,
+    "fields": MAPPING,
+}
+_FIELD: Shape = {
+    "type": NAME,
+    "label": NAME,
+    "length": whole(1),
+    "precision": whole(1),
+    "scale": whole(0),
+    "values": Kind(
+        "a list of texts or numbers", lambda value: isinstance(value, list) and all(map(ANY.fits, value))
+    ),
+    "restricted": FLAG,
+    "external_id": FLAG,
+    "unique": FLAG,
+    "case_sensitive": FLAG,
+    "required": FLAG,
+    "read_only": FLAG,
+    "default": ANY,
+    "to": Kind(
+        "the name of an object, or a list of names",
+        lambda value: NAME.fits(value) or texts("object names", empty=False).fits(value),
+    ),
+    "children": NAME,
+}
 
 
 class SeedRefused(Exception):  # noqa: N818
@@ -55,38 +92,53 @@ def read_seed(path: Path) -> dict[str, object]:
 
 def plant(org: Org, seed: Mapping[str, object]) -> None:
     """Bring the content of a seed file into an org, without events. Raises SeedRefused."""
-    for name, spec in _mapping(seed, "objects").items():
-        _add_object(org, name, _as_mapping(spec, f"objects.{name}"))
+    objects = {name: _as_mapping(spec, f"objects.{name}") for name, spec in _mapping(seed, "objects").items()}
+    for name, spec in objects.items():
+        _add_object(org, name, spec)
+    for name, spec in objects.items():  # now that a lookup may name any of them
+        place = f"objects.{name}.fields"
+        add_fields(org, name, _as_mapping(spec.get("fields") or {}, place), place)
     for name, fields in _mapping(seed, "fields").items():
         add_fields(org, name, _as_mapping(fields, f"fields.{name}"))
     _set_up(org, seed)
-    named: dict[str, str] = {}
+    named_records: dict[str, str] = {}
     for name, rows in _mapping(seed, "records").items():
         if not isinstance(rows, list):
             raise SeedRefused(f"records.{name}: must be a list")
         for number, row in enumerate(rows, start=1):
-            _add_record(
-                org, name, _as_mapping(row, f"records.{name}[{number}]"), named, f"records.{name}[{number}]"
-            )
+            place = f"records.{name}[{number}]"
+            _add_record(org, name, _as_mapping(row, place), named_records, place)
     for name, count in _mapping(seed, "generate").items():
-        if not isinstance(count, int):
-            raise SeedRefused(f"generate.{name}: must be a number")
-        org.load(name, generated(org, name, count))
+        if not whole(0).fits(count):
+            raise SeedRefused(f"generate.{name}: must be {whole(0).words}")
+        try:
+            org.load(name, generated(org, name, int(str(count))))
+        except RecordRefused as refusal:
+            raise SeedRefused(f"generate.{name}: {refusal}") from None
     _add_rules(org, seed)
 
 
-def add_fields(org: Org, name: str, specs: Mapping[str, object]) -> None:
-    """Add custom fields to an object. Raises SeedRefused."""
-    sobject = org.catalog.get(name)
-    if sobject is None:
-        raise SeedRefused(f"fields.{name}: there is no such object")
-    made = [_field(field, _as_mapping(spec, f"fields.{name}.{field}")) for field, spec in specs.items()]
+def add_fields(org: Org, name: str, specs: Mapping[str, object], place: str = "") -> None:
+    """Add custom fields to an object; `place` is what errors begin with, `fields.` and the object by default. Raises SeedRefused."""
+    place = place or f"fields.{name}"
+    try:
+        sobject = named(org, name, place)
+        made = [
+            _field(org, field, _as_mapping(spec, f"{place}.{field}"), f"{place}.{field}")
+            for field, spec in specs.items()
+        ]
+    except ValueError as error:
+        raise SeedRefused(str(error)) from None
     org.change_schema(sobject.with_fields(*made))
 
 
 def _add_object(org: Org, name: str, spec: Mapping[str, object]) -> None:
     if not name.endswith("__c"):
         raise SeedRefused(f"objects.{name}: the name of a custom object ends in __c")
+    try:
+        spec = checked(spec, _OBJECT, word="attribute", place=f"objects.{name}")
+    except ValueError as error:
+        raise SeedRefused(str(error)) from None
     label = str(spec.get("label") or name.removesuffix("__c").replace("_", " "))
     record_name = replace(build.text("Name", 80), name_field=True, default="generated")
     org.catalog.put(
@@ -99,23 +151,23 @@ def _add_object(org: Org, name: str, spec: Mapping[str, object]) -> None:
             fields=(*build.system_head(), record_name, build.owner(), *build.system_tail()),
         )
     )
-    add_fields(org, name, _as_mapping(spec.get("fields") or {}, f"objects.{name}.fields"))
 
 
-def _field(name: str, spec: Mapping[str, object]) -> Field:
+def _field(org: Org, name: str, given: Mapping[str, object], place: str) -> Field:
+    """A custom field of its attributes. Raises ValueError."""
     if not name.endswith("__c"):
-        raise SeedRefused(f"fields: the name of a custom field ends in __c: {name}")
-    kind = str(spec.get("type") or "text")
-    made = _typed(name, kind, spec)
+        raise ValueError(f"{place}: the name of a custom field ends in __c")
+    spec = checked(given, _FIELD, word="attribute", place=place)
+    kind = str(spec.get("type", "text"))
+    made = _typed(name, kind, spec, place)
     names = spec.get("values")
     if isinstance(names, list):
         made = replace(made, picklist=tuple(PicklistValue(str(v), str(v)) for v in names))
-    target = spec.get("to")
-    if kind in {"lookup", "master_detail"}:
-        targets = [str(item) for item in target] if isinstance(target, list) else [str(target)]
-        made = replace(
-            made, reference_to=tuple(targets), child_relationship=_text_or_none(spec.get("children"))
-        )
+    if made.type is FieldType.REFERENCE:
+        children = _text_or_none(spec.get("children"))
+        made = replace(made, reference_to=_targets(org, spec, place), child_relationship=children)
+    elif "to" in spec:
+        raise ValueError(f"{place}: to belongs to a lookup or master_detail, and the type is {kind}")
     return replace(
         made,
         label=str(spec.get("label") or name.removesuffix("__c").replace("_", " ")),
@@ -133,12 +185,21 @@ def _field(name: str, spec: Mapping[str, object]) -> Field:
     )
 
 
-def _typed(name: str, kind: str, spec: Mapping[str, object]) -> Field:
-    length = spec.get("length")
-    size = length if isinstance(length, int) else 255
-    precision, scale = spec.get("precision", 18), spec.get("scale", 0)
-    if not isinstance(precision, int) or not isinstance(scale, int):
-        raise SeedRefused(f"fields.{name}: precision and scale must be whole numbers")
+def _targets(org: Org, spec: Mapping[str, object], place: str) -> tuple[str, ...]:
+    """The objects that a lookup may point at. Raises ValueError."""
+    given = spec.get("to")
+    if not given:
+        raise ValueError(f"{place}: to is missing: it names the object that the field points at")
+    return tuple(
+        named(org, name, f"{place}: to").name for name in (given if isinstance(given, list) else [given])
+    )
+
+
+def _typed(name: str, kind: str, spec: Mapping[str, object], place: str) -> Field:
+    length, precision, scale = (
+        int(str(spec.get(key, default))) for key, default in (("length", 0), ("precision", 18), ("scale", 0))
+    )
+    size = length or 255
     made: dict[str, Field] = {
         "text": build.text(name, size),
         "textarea": build.area(name, size if length else 32_768),
@@ -158,36 +219,44 @@ def _typed(name: str, kind: str, spec: Mapping[str, object]) -> Field:
         "master_detail": build.reference(name, required=True, master=True),
     }
     if kind not in made:
-        raise SeedRefused(f"fields.{name}: unknown type {kind}; known are: {', '.join(made)}")
+        raise ValueError(f"{place}: unknown type {kind}; known are {', '.join(nearest(kind, made))}")
     return made[kind]
 
 
-def _add_record(org: Org, name: str, row: Mapping[str, object], named: dict[str, str], place: str) -> None:
-    values = {key: _seed_value(value, named) for key, value in row.items() if key != "_ref"}
+def _add_record(
+    org: Org, name: str, row: Mapping[str, object], named_records: dict[str, str], place: str
+) -> None:
+    values = {
+        key: _seed_value(org, name, key, value, named_records, place)
+        for key, value in row.items()
+        if key != "_ref"
+    }
     try:
         record_id = org.load(name, [values])[0]
     except RecordRefused as refusal:
         raise SeedRefused(f"{place}: {refusal}") from None
     if "_ref" in row:
-        named[str(row["_ref"])] = record_id
+        named_records[str(row["_ref"])] = record_id
 
 
-def _seed_value(value: object, named: Mapping[str, str]) -> object:
+def _seed_value(
+    org: Org, name: str, key: str, value: object, named_records: Mapping[str, str], place: str
+) -> object:
     """A value of the seed file as an API would get it: `@name` is the id of that record, a YAML date its text."""
-    if isinstance(value, str) and value.startswith("@"):
-        return named.get(value[1:], value)
-    return value if isinstance(value, str | int | float | bool | dict | None) else str(value)
+    if not isinstance(value, str) or not value.startswith("@"):
+        return value if isinstance(value, str | int | float | bool | dict | None) else str(value)
+    found, sobject = named_records.get(value[1:]), org.catalog.get(name)
+    field = sobject.field(key) if sobject is not None else None
+    if found is None and field is not None and field.type is FieldType.REFERENCE:
+        raise SeedRefused(f"{place}.{key}: no record above has _ref: {value[1:]}")
+    return found if found is not None else value
 
 
 def _set_up(org: Org, seed: Mapping[str, object]) -> None:
-    selection = seed.get("selection")
-    if isinstance(selection, Sequence) and not isinstance(selection, str):
-        org.selection.select([str(name) for name in selection])
-    for name, members in _mapping(seed, "channels").items():
-        given = _as_mapping(members, f"channels.{name}")
-        org.selection.add_channel(
-            name, {k: tuple(str(f) for f in v or ()) for k, v in given.items() if isinstance(v, list | None)}
-        )
+    try:
+        set_selection(org, {key: seed[key] for key in ("selection", "channels") if key in seed}, "selection")
+    except ValueError as error:
+        raise SeedRefused(str(error)) from None
     for name, value in _mapping(seed, "switches").items():
         try:
             org.set_switches({name: value})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import random
+import socket
 import tempfile
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from adapters.emulator.control.traffic import Traffic
 from adapters.emulator.faults import Faults
 from adapters.emulator.front import Front
 from adapters.emulator.journal import Journal
-from adapters.emulator.oauth.application import make_application
+from adapters.emulator.oauth.application import Application, make_application
 from adapters.emulator.oauth.authorization import Authorizations
 from adapters.emulator.oauth.endpoints import OAuth
 from adapters.emulator.oauth.sessions import Sessions
@@ -31,11 +33,19 @@ _STOP_SECONDS = 0.5
 _LONGEST_HEAD = 262_144  # bytes; far above what Salesforce takes, so that the refusal is in its words
 
 
+class KeysRefused(Exception):  # noqa: N818
+    """The folder for the private key cannot be used; the message names the place and says why."""
+
+
+class HostRefused(Exception):  # noqa: N818
+    """The host is no name or address of this machine; the message says why."""
+
+
 class Emulator:
     """An org in this process.
 
-    `org` is there from the start; `announcement` once `start` has returned. A seed file that cannot be used raises `SeedRefused`, a port in use
-    `OSError`, both from `start`.
+    `org` is there from the start; `announcement` once `start` has returned. A seed file that cannot be used raises `SeedRefused`, a key folder
+    `KeysRefused`, a host that is none of this machine `HostRefused`, a port in use `OSError`, all from `start`.
     """
 
     announcement: Announcement
@@ -53,7 +63,7 @@ class Emulator:
         """Seed the org, bind, and serve."""
         if self._options.seed_file is not None:
             plant(self.org, read_seed(self._options.seed_file))
-        application = make_application(self._key_directory(), self._rng, self.org.integration_user)
+        application = self._application()
         sessions = Sessions(self.org.org_id, self.org.clock, self._rng, self.org.switches)
         control_token = "".join(self._rng.choices("0123456789abcdef", k=40))
         front: list[Front] = []
@@ -123,10 +133,23 @@ class Emulator:
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, self._options.host, self._options.port, backlog=512).start()
-        except OSError:
+        except OSError as error:
             await self.stop()
+            if isinstance(error, socket.gaierror) or error.errno in {None, errno.EADDRNOTAVAIL}:
+                raise HostRefused(f"{self._options.host}: {error.strerror or error}") from None
             raise
         return int(self._runner.addresses[0][1])
+
+    def _application(self) -> Application:
+        """The connected app with its key. Raises KeysRefused."""
+        try:
+            return make_application(self._key_directory(), self._rng, self.org.integration_user)
+        except OSError as error:
+            raise KeysRefused(f"{error.filename or self._options.key_directory}: {error.strerror}") from None
+        except (ValueError, TypeError) as error:
+            raise KeysRefused(
+                f"{self._options.key_directory}: the private key there cannot be read: {error}"
+            ) from None
 
     def _key_directory(self) -> Path:
         if self._options.key_directory is not None:

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 
-_CHOICES = {"interface_origin": ("client", "empty", "absent")}
+from adapters.emulator.members import FLAG, Kind, Shape, choice, no_such, number, whole
+
+_KINDS: Shape = {
+    "interface_origin": choice("client", "empty", "absent"),
+    "drop_sessions_ratio": number(0, 1),
+    "overflow_limit": whole(1),
+    "event_batch": whole(1),
+    "bulk_steps": whole(1),
+    "locator_seconds": whole(1),
+    "session_seconds": whole(1),
+    "token_seconds": whole(1),
+}
+"""What a switch takes that is not what its default says: true or false, or a number of 0 or more."""
 
 
 @dataclass(slots=True)
@@ -86,24 +98,22 @@ class Switches:
     """How long an access token outlives its last use."""
 
     def set(self, name: str, value: object) -> None:
-        """Set one switch. Raises ValueError for a name or value that does not exist, TypeError for one of the wrong type."""
-        known = {item.name for item in fields(self)}
+        """Set one switch. Raises ValueError for a name or value that does not exist."""
+        known = sorted(item.name for item in fields(self))
         if name not in known:
-            raise ValueError(f"there is no switch {name}; there are: {', '.join(sorted(known))}")
+            raise ValueError(no_such("switch", name, known))
         current = getattr(self, name)
-        if isinstance(current, float) and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
-        if type(current) is not type(value):
-            raise TypeError(f"{name} takes a {type(current).__name__}")
-        choices = _CHOICES.get(name)
-        if choices is not None and value not in choices:
-            raise ValueError(f"{name} is one of {', '.join(choices)}")
+        kind = _KINDS.get(name) or _kind_of(current)
+        if not kind.fits(value):
+            raise ValueError(f"{name} takes {kind.words}")
+        if isinstance(current, float):
+            value = float(str(value))
         if name == "person_accounts" and current and not value:
             raise ValueError("person accounts cannot be turned off again")
         setattr(self, name, value)
 
     def set_all(self, values: Mapping[str, object]) -> None:
-        """Set several switches, all or none. Raises ValueError and TypeError like `set`."""
+        """Set several switches, all or none. Raises ValueError like `set`."""
         tried = replace(self)
         for name, value in values.items():
             tried.set(name, value)
@@ -117,3 +127,10 @@ class Switches:
     def as_dict(self) -> dict[str, object]:
         """All switches by name."""
         return asdict(self)
+
+
+def _kind_of(default: object) -> Kind:
+    """What a switch takes by its default."""
+    if isinstance(default, bool):
+        return FLAG
+    return whole(0) if isinstance(default, int) else number(0)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from adapters.emulator import Announcement, Emulator, EmulatorOptions, SeedRefused
+from adapters.emulator import Announcement, Emulator, EmulatorOptions, HostRefused, KeysRefused, SeedRefused
 from daemon.domain.failure import ConfigurationError, UnreachableError, UsageError
 from daemon.runtime.shutdown import Shutdown
 
@@ -84,6 +84,18 @@ async def _started(emulator: Emulator, options: EmulatorOptions) -> Announcement
             "the seed file cannot be used",
             str(refused),
             "mend the named place; docs/emulator.md explains every key",
+        ) from None
+    except KeysRefused as refused:
+        raise ConfigurationError(
+            "the folder for the private key cannot be used",
+            str(refused),
+            "name another with --keys, or leave it out for a temporary one",
+        ) from None
+    except HostRefused as refused:
+        raise ConfigurationError(
+            f"the emulator cannot serve on the host {options.host}",
+            str(refused),
+            "name a host of this machine with --host, or leave it out for 127.0.0.1",
         ) from None
     except OSError as error:
         raise UnreachableError(

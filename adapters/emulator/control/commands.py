@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from adapters.emulator.http import Call
+from adapters.emulator.members import Kind, Shape, checked
 
 Body: TypeAlias = dict[str, object]
 Command: TypeAlias = Callable[[Call], object]
@@ -14,20 +15,18 @@ Commands: TypeAlias = dict[tuple[str, str], Command]
 """Commands by method and path."""
 
 
-def optional(call: Call) -> Body:
-    """The body, which may be missing."""
-    return call.json_object() if call.body.strip() else {}
+def members(call: Call, shape: Shape, *needed: str) -> Body:
+    """The members of the body that are not null; no body is an empty one. Raises ValueError for what does not fit the shape."""
+    given = call.json_object() if call.body.strip() else {}
+    return checked(given, shape, *needed)
 
 
-def text(body: Mapping[str, object], name: str) -> str:
-    """A member that must be there. Raises ValueError."""
-    value = body.get(name)
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"{name} must be a text")
-    return value
+def member(call: Call, name: str, kind: Kind) -> str:
+    """The only member of a body that has one. Raises ValueError."""
+    return str(members(call, {name: kind}, name)[name])
 
 
 def maybe(body: Mapping[str, object], name: str) -> str | None:
-    """A member that may be missing."""
+    """A text that may be missing."""
     value = body.get(name)
-    return value if isinstance(value, str) and value else None
+    return str(value) if value is not None else None

@@ -4,29 +4,63 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from adapters.emulator.clock import parse_datetime
 from adapters.emulator.cometd.endpoint import Streaming
-from adapters.emulator.control.commands import Body, Commands, maybe, optional, text
+from adapters.emulator.control.commands import Body, Commands, maybe, members
 from adapters.emulator.events.message import Draft
 from adapters.emulator.faults import Fault, Faults
 from adapters.emulator.http import Call
 from adapters.emulator.ids import NO_RECORD
 from adapters.emulator.journal import Journal
+from adapters.emulator.members import (
+    FLAG,
+    MAPPING,
+    NAME,
+    RECORD_IDS,
+    Kind,
+    Shape,
+    canonical,
+    choice,
+    number,
+    texts,
+    whole,
+)
 from adapters.emulator.oauth.application import Application
 from adapters.emulator.oauth.sessions import Sessions
 from adapters.emulator.org import Org
+from adapters.emulator.store.changes import ChangeKind
 
 _LAST_INSTANT = 64_060_588_800.0
 """The beginning of the year 4000."""
 
 
-def _number(body: Mapping[str, object], name: str) -> float | None:
-    """A number that may be missing. Raises TypeError."""
-    value = body.get(name)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name} must be a number")
-    return float(value)
+_CHANGES = tuple(str(kind) for kind in ChangeKind)
+_INJECTED: Shape = {
+    "object": NAME,
+    "changeType": choice(*_CHANGES, *(f"GAP_{kind}" for kind in _CHANGES), "GAP_OVERFLOW"),
+    "recordIds": RECORD_IDS,
+    "wildcard": FLAG,
+    "changedFields": texts("field names"),
+    "body": MAPPING,
+}
+_CLOCK: Shape = {
+    "freeze": FLAG,
+    "at": Kind(
+        "seconds since 1970, or a text like 2027-01-31T12:00:00Z", lambda at: _instant(at) is not None
+    ),
+    "advance": number(),
+}
+_PURGE: Shape = {"keep": whole(0), "reset": FLAG}
+
+
+def _instant(given: object) -> float | None:
+    """Seconds since 1970 of a number or an ISO text, or None."""
+    if isinstance(given, str):
+        try:
+            return float(parse_datetime(given))
+        except (ValueError, OverflowError):
+            return None
+    return float(str(given)) if number().fits(given) else None
 
 
 class Traffic:
@@ -75,7 +109,7 @@ class Traffic:
 
     def _issue_token(self, call: Call) -> Body:
         """A session for any user of the org, the integration user when none is named."""
-        username = maybe(optional(call), "username")
+        username = maybe(members(call, {"username": NAME}), "username")
         user_id = self._org.sole_user(username) if username is not None else self._org.integration_user
         if user_id is None:
             raise ValueError(f"there is no active user {username}")
@@ -92,12 +126,11 @@ class Traffic:
         return {"refresh_token": grant.current}
 
     def _expire_replay(self, call: Call) -> Body:
-        body = optional(call)
+        body = members(call, _PURGE)
         if body.get("reset") is True:
             self._org.log.reset()
         else:
-            keep = body.get("keep", 0)
-            self._org.log.expire(keep if isinstance(keep, int) else 0)
+            self._org.log.expire(int(str(body.get("keep", 0))))
         return {"retained": self._org.log.retained}
 
     def _mute(self, *, muted: bool) -> None:
@@ -106,28 +139,30 @@ class Traffic:
 
     def _inject(self, call: Call) -> None:
         """An event that no transaction made. Without `recordIds` it is an overflow's, with `wildcard` a field conversion's."""
-        body = call.json_object()
-        sobject = self._org.records.sobject(text(body, "object"))
-        given = body.get("recordIds")
-        record_ids = tuple(str(item) for item in given) if isinstance(given, list) else (NO_RECORD,)
+        body = members(call, _INJECTED, "object")
+        sobject = self._org.records.sobject(str(body["object"]))
+        given, changed, fields = body.get("recordIds"), body.get("changedFields"), body.get("body")
+        record_ids = tuple(canonical(item) for item in given) if isinstance(given, list) else (NO_RECORD,)
         if body.get("wildcard") is True:
+            if given is not None:
+                raise ValueError("wildcard stands for all records: give it, or recordIds")
             record_ids = (f"{sobject.key_prefix}*",)
-        fields, changed = body.get("body"), body.get("changedFields")
         made = Draft(
             sobject,
             record_ids,
-            str(body.get("changeType") or "GAP_OVERFLOW"),
+            str(body.get("changeType", "GAP_OVERFLOW")),
             tuple(str(item) for item in changed) if isinstance(changed, list) else (),
             {str(name): value for name, value in fields.items()} if isinstance(fields, Mapping) else {},
         )
         self._org.composer.inject(made, self._org.interface_caller())
 
     def _clock(self, call: Call) -> Body:
-        body = call.json_object()
-        freeze, at, seconds = body.get("freeze"), _number(body, "at"), _number(body, "advance")
-        if freeze is not None and not isinstance(freeze, bool):
-            raise TypeError("freeze must be true or false")
-        begin = at if freeze and at is not None else self._org.clock.now()
+        body = members(call, _CLOCK)
+        freeze, at = body.get("freeze"), _instant(body.get("at"))
+        seconds = float(str(body["advance"])) if "advance" in body else None
+        if at is not None and freeze is not True:
+            raise ValueError("at is the instant to stop at: it goes with freeze: true")
+        begin = at if at is not None else self._org.clock.now()
         if not 0 <= begin + (seconds or 0.0) <= _LAST_INSTANT:
             raise ValueError("the clock goes from 1970 to 4000")
         if freeze is True:

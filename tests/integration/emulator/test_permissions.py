@@ -136,8 +136,8 @@ async def test_a_hidden_key_cannot_be_probed(client: PlainClient) -> None:
     }
     await client.control("POST", "permissions", rule)
     for method in ("GET", "PATCH"):
-        options = {"json": {"Site": "x"}} if method == "PATCH" else {}
-        answer = await client.rest(method, "sobjects/Account/Ext_Id__c/k-1", **options)
+        body = {"Site": "x"} if method == "PATCH" else None
+        answer = await client.rest(method, "sobjects/Account/Ext_Id__c/k-1", json=body)
         assert (answer.status, answer.body[0]["errorCode"]) == (400, "INVALID_FIELD")
 
 
