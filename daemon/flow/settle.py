@@ -159,7 +159,7 @@ def _decide(step: Step, pair: Pair, ours: View, references: References) -> None:
     link = replace(pair.link, base=_based(pair)) if pair.link else None
     if pair.key is None:
         ours = View(Presence.MISSING, {})
-    if link is None and seen.confirmed and ours.presence is theirs.presence is Presence.PRESENT:
+    if link is None and seen.confirmed and pair.key is not None and theirs.presence is Presence.PRESENT:
         plan = _just_created(step, pair, theirs, ours)
     else:
         plan = decide(
@@ -171,7 +171,10 @@ def _decide(step: Step, pair: Pair, ours: View, references: References) -> None:
 
 
 def _just_created(step: Step, pair: Pair, theirs: View, ours: View) -> Plan:
-    """The record was made from the row: both agreed on what was sent, and only later changes stand out against it."""
+    """The record was made from the row: both agreed on what was sent, and only later changes stand out against it.
+
+    One of them may be that the row was deleted while the record was being made.
+    """
     link = replace(_new_link(pair), base=_based(pair))
     plan = decide(step, link, theirs, ours)
     return replace(plan, link=LinkChange(LinkAction.CREATE, origin=pair.origin or LinkOrigin.CREATED))
@@ -280,8 +283,8 @@ def _account_link(parts: Parts, pair: Pair, effects: Effects, *, failed: bool) -
     plan, link, seen = pair.plan, pair.link, pair.seen
     if failed or pair.hold is not None:
         plan = Plan()
-    elif plan.salesforce is not None and plan.salesforce.operation is not Operation.UPDATE:
-        plan = replace(plan, link=KEEP_LINK)  # not before Salesforce has done it
+    elif _waits_for_salesforce(plan):
+        plan = replace(plan, link=KEEP_LINK)
     if failed and link is None and seen.confirmed and pair.key is not None:
         plan = Plan(
             link=LinkChange(LinkAction.CREATE, origin=LinkOrigin.CREATED)
@@ -306,6 +309,16 @@ def _account_link(parts: Parts, pair: Pair, effects: Effects, *, failed: bool) -
             effects.released += [target.sf_id, f"{target.step}:{target.key}"]
             effects.stored.append(replace(_reread(parts, pair), step=target.step, sf_id=target.sf_id))
     count_link(parts.meter, seen.step, plan)
+
+
+def _waits_for_salesforce(plan: Plan) -> bool:
+    """Whether the link changes only once Salesforce has done its part. One that is made for a record that is there is needed first."""
+    write, made = plan.salesforce, plan.link.action is LinkAction.CREATE
+    return (
+        write is not None
+        and write.operation is not Operation.UPDATE
+        and not (made and write.operation is Operation.DELETE)
+    )
 
 
 def _new_link(pair: Pair) -> Link:

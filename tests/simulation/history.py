@@ -60,6 +60,8 @@ class Play:
         self.ours = {step.table.qualified: History() for step in self.steps.ordered}
         self.own_writes = 0
         self.inserts = 0
+        self.made_by_sync = 0
+        self.comings = 0  # records that a user created or undeleted
         self.user_writes = 0
         self._tokens = 0
         self._ids = 0
@@ -99,6 +101,7 @@ class Play:
         at = (written.at - START).total_seconds() - self.server_ahead
         author = Author.SYNC if written.own else Author.USER
         self.inserts += written.before is None and not written.own
+        self.made_by_sync += written.before is None and written.own
         before = written.before or {}
         changed = False
         for field in step.fields:
@@ -147,7 +150,9 @@ class Play:
         if step.name == "people" and self.org.living("Account") and self.rng.random() < 0.7:
             values["AccountId"] = self.rng.choice(list(self.org.living("Account")))
         with self.org.saving(Author.USER) as transaction:
-            return transaction.create(step.object, values), values
+            made = transaction.create(step.object, values)
+        self.comings += 1
+        return made, values
 
     async def _sf_save(self) -> object:
         step = self._step()
@@ -176,10 +181,14 @@ class Play:
         binned = [i for i, row in self.org.binned(step.object).items() if not row.get("MasterRecordId")]
         if not binned:
             return None
-        sf_id = self.rng.choice(binned)
+        sf_id, before = self.rng.choice(binned), self._binned()
         with self.org.saving(Author.USER) as transaction:
             transaction.undelete(sf_id)
+        self.comings += before - self._binned()  # its children come with it
         return sf_id
+
+    def _binned(self) -> int:
+        return sum(len(self.org.binned(step.object)) for step in self.steps.ordered)
 
     def _columns(self, step: Step, values: Values) -> dict[str, str | None]:
         return {str(step.by_name[name].column): _text(value) for name, value in values.items()}
@@ -254,6 +263,9 @@ class Play:
                 return
             for step in self.steps.ordered:
                 self.broken += judge(self._ending(step))
+            if self.made_by_sync > self.comings:
+                what = f"{self.made_by_sync} rows were made of {self.comings} records that came"
+                self.broken.append(Violation("links", what))
             if self.org.sync_creates > self.inserts:
                 what = f"{self.org.sync_creates} records were made of {self.inserts} rows"
                 self.broken.append(Violation("links", what))

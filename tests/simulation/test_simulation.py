@@ -53,6 +53,7 @@ def test_one_seed_is_one_history(seed: int) -> None:
         pytest.param(788, id="an event of a row that is held, followed by a write within its second"),
         pytest.param(19, id="a deletion that waits for a person, found again by reading the object whole"),
         pytest.param(438, id="an update that is due before the create of its row"),
+        pytest.param(212, id="a row deleted during the call that makes its record"),
         pytest.param(1240, id="an update in doubt of a record whose create was in doubt"),
     ],
 )

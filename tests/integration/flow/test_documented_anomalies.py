@@ -8,6 +8,11 @@ from collections.abc import Sequence
 
 import pytest
 
+from daemon.domain.mapping import Step
+from daemon.flow import worker
+from daemon.flow.cases import Case
+from daemon.flow.parts import Parts
+from daemon.flow.sending import send
 from daemon.ports.salesforce import FROM_OLDEST
 from tests.integration.flow.conftest import MakeRoad
 from tests.integration.flow.scenes import paired_company
@@ -99,6 +104,33 @@ async def test_hc3_a_row_deleted_while_its_create_is_under_way_is_not_inserted_a
     assert await road.rows("company") == [], "the create's own event inserted the row again"
     await road.settle()
     assert (await road.rows("company"), road.org.rows("Account")) == ([], [])
+    await road.quiet()
+
+
+@pytest.mark.parametrize("doubt", [False, True], ids=["a create", "a create in doubt"])
+async def test_hc3_a_row_deleted_during_the_call_that_makes_its_record_is_not_inserted_again(
+    make_road: MakeRoad, monkeypatch: pytest.MonkeyPatch, doubt: bool
+) -> None:
+    road = await make_road(COMPANIES)
+    key = await road.insert("company", name="Acme", phone="1")
+    if doubt:
+        await road.control.fault(action="drop_reply", path="/composite/sobjects")
+        await road.worker.round()
+        await road.update("company", key, phone="2")
+    await road.app.execute(HISTORY)
+    calls: list[Step] = []
+
+    async def send_and_delete(parts: Parts, step: Step, cases: Sequence[Case]) -> None:
+        await send(parts, step, cases)
+        calls.append(step)
+        if len(calls) == 1:
+            await road.delete("company", key)
+
+    monkeypatch.setattr(worker, "send", send_and_delete)
+    await road.settle()
+    assert await road.app.fetch("TABLE app.history") == [], "the row was inserted again"
+    assert (await road.rows("company"), road.org.rows("Account")) == ([], [])
+    assert calls
     await road.quiet()
 
 
