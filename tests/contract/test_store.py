@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from daemon.domain.change import Change, ChangeKind, ChangeState, Source
+from daemon.domain.change import ChangeKind, ChangeState, Source
 from daemon.domain.failure import CallFailedError, FailureKind
 from daemon.domain.link import Link, LinkState
 from daemon.domain.plan import LedgerEntry, LedgerKind
@@ -12,40 +12,7 @@ from daemon.domain.side import Side
 from daemon.ports.store import Deferral, LedgerLine, Position
 from tests.contract.arena import Arena
 from tests.integration.postgres.world import PEOPLE
-
-AT = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
-LATER = datetime(2999, 1, 1, tzinfo=UTC)
-
-
-def link(n: int, **changes: object) -> Link:
-    return Link(
-        **{
-            "id": 0,
-            "step": "people",
-            "object": "Contact",
-            "sf_id": f"003{n:015}",
-            "table": "crm.people",
-            "key": str(n),
-            "base": {"Email": f"{n}", "Flag": True, "Tags": ("a", "b"), "Empty": None},
-            "seen": AT,
-            **changes,
-        }  # type: ignore[arg-type]
-    )
-
-
-def event(n: int, **changes: object) -> Change:
-    return Change(
-        **{
-            "step": "people",
-            "side": Side.SALESFORCE,
-            "kind": ChangeKind.UPDATE,
-            "source": Source.STREAM,
-            "at": AT,
-            "sf_id": f"003{n:015}",
-            "values": {"Email": None, "Tags": ["x"], "Number": 1.5},
-            **changes,
-        }  # type: ignore[arg-type]
-    )
+from tests.support.stored import AT, LATER, event, link
 
 
 async def test_links_come_back_as_they_were_stored(arena: Arena) -> None:
