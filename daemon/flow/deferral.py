@@ -54,6 +54,11 @@ def after_hold(parts: Parts, step: Step, change: Change, hold: Hold) -> Deferral
     )
 
 
+def load_reference(step: str) -> str:
+    """What a change waits for that waits for the end of a step's first load."""
+    return f"{step}:"
+
+
 async def release_found(parts: Parts, unit: Unit, deferred: Sequence[Deferral]) -> None:
     """Let go at once what waits for a record that was linked meanwhile: in the same batch, or while Salesforce answered."""
     waiting = {item.waiting_for for item in deferred if item.waiting_for is not None}

@@ -6,16 +6,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from daemon.domain.change import ChangeState, Source
-from daemon.domain.failure import Failure, FailureKind
+from daemon.domain.failure import Failure, FailureKind, Reason
 from daemon.domain.link import LinkOrigin, Window
 from daemon.domain.mapping import Step
-from daemon.domain.plan import Operation, Outcome
+from daemon.domain.plan import Hold, Operation, Outcome
 from daemon.domain.side import Side
 from daemon.domain.value import Raw, values_from_json
 from daemon.domain.view import Presence
 from daemon.flow.accounts import count_plan, journal_entry, operation_name, overruled
 from daemon.flow.cases import Case, look_back
-from daemon.flow.deferral import after_failure, after_hold, release_found
+from daemon.flow.deferral import after_failure, after_hold, load_reference, release_found
 from daemon.flow.observation import Observation
 from daemon.flow.parts import Parts
 from daemon.flow.planning import confirmed, held, pending_hold
@@ -31,7 +31,10 @@ COMMIT = timedelta(seconds=1)
 async def finish(parts: Parts, unit: Unit, step: Step, cases: Sequence[Case]) -> None:
     """Settle the cases of one step in the transaction that is given."""
     await look_back(unit, cases)
-    observations = [seen for case in cases if (seen := observed(parts, case)) is not None]
+    early = await _gone_while_loading(parts, step, cases)
+    observations = [
+        seen for case in cases if case.sf_id not in early and (seen := observed(parts, case)) is not None
+    ]
     undecided = await settle(parts, unit, observations)
     observed_ids = {seen.sf_id for seen in observations}
     settled: list[int] = []
@@ -39,7 +42,9 @@ async def finish(parts: Parts, unit: Unit, step: Step, cases: Sequence[Case]) ->
     journal: list[JournalEntry] = []
     for case in cases:
         _finish_ours(parts, case, settled, deferred)
-        if case.sf_id not in observed_ids:
+        if case.sf_id in early:
+            deferred += [after_hold(parts, step, change, _while_loading(step)) for change in case.theirs]
+        elif case.sf_id not in observed_ids:
             _finish_theirs(parts, case, settled, deferred)
         journal += _journal(parts, case)
     await unit.settle(settled)
@@ -48,6 +53,28 @@ async def finish(parts: Parts, unit: Unit, step: Step, cases: Sequence[Case]) ->
     await unit.journal(journal)
     await _calm_links(unit, cases)
     await _settle_superseded(unit, step, cases, undecided)
+
+
+async def _gone_while_loading(parts: Parts, step: Step, cases: Sequence[Case]) -> frozenset[str | None]:
+    """Records that nobody knows and that are gone, while the first load may hold them still as it read them.
+
+    Their changes wait for its end: what is waiting, a load leaves alone.
+    """
+    found = frozenset(
+        case.sf_id for case in cases if case.theirs and not case.ours and (case.link or case.record) is None
+    )
+    return found if found and await parts.store.first_load(step.name) == "running" else frozenset()
+
+
+def _while_loading(step: Step) -> Hold:
+    return Hold(
+        Outcome.WAIT,
+        "first_load",
+        "The record is gone, and its object is being read whole for the first time.",
+        "Nothing: it is looked at again when that is done.",
+        Reason.OTHER,
+        waiting_for=load_reference(step.name),
+    )
 
 
 def observed(parts: Parts, case: Case) -> Observation | None:

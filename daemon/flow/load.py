@@ -12,6 +12,7 @@ import structlog
 from daemon.domain.change import Change, ChangeKind, Source
 from daemon.domain.mapping import Step
 from daemon.domain.side import Side
+from daemon.flow.deferral import load_reference
 from daemon.flow.loading.bulk import BulkLoad
 from daemon.flow.loading.page import settle_page
 from daemon.flow.parts import Parts
@@ -48,6 +49,8 @@ class Loader:
             while await self._parts.store.enqueue_unlinked(step, ENQUEUED_AT_ONCE) == ENQUEUED_AT_ONCE:
                 log.debug("rows_enqueued", step=step.name)
         await self._parts.store.set_first_load(step.name, "done", done, expected)
+        async with self._parts.writing, self._parts.store.begin() as unit:
+            await unit.release_waiting([load_reference(step.name)])
         await self._parts.failpoints.reach(Failpoint.LOAD_DONE)
         self._parts.meter.gauge("isthmus_backfill_active", 0, step=step.name, direction="pull")
         log.info("first_load_done", step=step.name, records=done)

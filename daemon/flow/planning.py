@@ -114,8 +114,8 @@ def their_view(case: Case, references: References) -> View:
 def confirmed(case: Case) -> Values:
     """Values of a write in doubt that the record turned out to hold: it was done.
 
-    A record that bears the external id of our create was made by it, and held then all that was sent: whatever it holds
-    now instead was changed by somebody since.
+    A record that bears the external id that we made up for a create was made by it, and held then all that was sent: whatever it
+    holds now instead was changed by somebody since. One that bears an id which the row had already may be somebody else's.
     """
     if case.record is None:
         return {}
@@ -123,7 +123,8 @@ def confirmed(case: Case) -> Values:
     rule = case.step.external_id
     found = {}
     for change in case.doubted:
-        made = new and rule is not None and rule.salesforce in (change.sent or {})
+        named = (change.sent or {}).get(rule.salesforce) if rule is not None else None
+        made = new and named is not None and named == change.external_id
         for name, value in (change.sent or {}).items():
             field = case.step.by_name.get(name)
             if field is None or name not in case.record.values:

@@ -66,10 +66,16 @@ async def _written(parts: Parts, step: Step, writes: Sequence[RecordWrite]) -> l
 
 
 def _stored(case: Case) -> Mapping[str, Raw]:
-    """What is stored of a write in doubt: its values, and the external id under which a create would be found."""
+    """What is stored of a write in doubt: its values, and the external id under which a create would be found.
+
+    A create that is sent again may yet be done by its first request: only what all of them say is known to have been sent.
+    """
+    earlier = [change.sent or {} for change in case.doubted] if case.external_id is not None else []
     values: dict[str, Raw] = {}
     for name, value in case.sent.items():
-        values[name] = list(value) if isinstance(value, tuple) else value
+        raw: Raw = list(value) if isinstance(value, tuple) else value
+        if all(name in sent and sent[name] == raw for sent in earlier):
+            values[name] = raw
     if case.external_id is not None:
         field, text = case.external_id
         values[field] = text

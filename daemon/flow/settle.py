@@ -160,7 +160,11 @@ def _decide(step: Step, pair: Pair, ours: View, references: References) -> None:
     if pair.key is None:
         ours = View(Presence.MISSING, {})
     if link is None and seen.confirmed and pair.key is not None and theirs.presence is Presence.PRESENT:
-        plan = _just_created(step, pair, theirs, ours)
+        plan = (
+            _just_created(step, pair, theirs, ours)
+            if ours.presence is Presence.PRESENT
+            else Plan(link=LinkChange(LinkAction.CREATE, origin=pair.origin or LinkOrigin.CREATED))
+        )  # a row that is gone or renamed by now: the change that tells of it waits, and finds the record by the link
     else:
         plan = decide(
             step, link, theirs, ours, origin=pair.origin, survivor_is_linked=pair.survivor_is_linked
@@ -171,10 +175,7 @@ def _decide(step: Step, pair: Pair, ours: View, references: References) -> None:
 
 
 def _just_created(step: Step, pair: Pair, theirs: View, ours: View) -> Plan:
-    """The record was made from the row: both agreed on what was sent, and only later changes stand out against it.
-
-    One of them may be that the row was deleted while the record was being made.
-    """
+    """The record was made from the row: both agreed on what was sent, and only later changes stand out against it."""
     link = replace(_new_link(pair), base=_based(pair))
     plan = decide(step, link, theirs, ours)
     return replace(plan, link=LinkChange(LinkAction.CREATE, origin=pair.origin or LinkOrigin.CREATED))
@@ -283,8 +284,8 @@ def _account_link(parts: Parts, pair: Pair, effects: Effects, *, failed: bool) -
     plan, link, seen = pair.plan, pair.link, pair.seen
     if failed or pair.hold is not None:
         plan = Plan()
-    elif _waits_for_salesforce(plan):
-        plan = replace(plan, link=KEEP_LINK)
+    elif plan.salesforce is not None and plan.salesforce.operation is not Operation.UPDATE:
+        plan = replace(plan, link=KEEP_LINK)  # not before Salesforce has done it
     if failed and link is None and seen.confirmed and pair.key is not None:
         plan = Plan(
             link=LinkChange(LinkAction.CREATE, origin=LinkOrigin.CREATED)
@@ -309,16 +310,6 @@ def _account_link(parts: Parts, pair: Pair, effects: Effects, *, failed: bool) -
             effects.released += [target.sf_id, f"{target.step}:{target.key}"]
             effects.stored.append(replace(_reread(parts, pair), step=target.step, sf_id=target.sf_id))
     count_link(parts.meter, seen.step, plan)
-
-
-def _waits_for_salesforce(plan: Plan) -> bool:
-    """Whether the link changes only once Salesforce has done its part. One that is made for a record that is there is needed first."""
-    write, made = plan.salesforce, plan.link.action is LinkAction.CREATE
-    return (
-        write is not None
-        and write.operation is not Operation.UPDATE
-        and not (made and write.operation is Operation.DELETE)
-    )
 
 
 def _new_link(pair: Pair) -> Link:

@@ -64,7 +64,10 @@ class Worker:
     async def _step(self, step: Step, changes: Sequence[Change]) -> None:
         whole = [change for change in changes if change.side is Side.SALESFORCE and change.sf_id is None]
         if whole:
-            await self._reload(step, whole)
+            try:
+                await self._reload(step, whole)
+            except CallFailedError as error:
+                await self._postpone(step, whole, (), error)
         truncated = [change for change in changes if change.side is Side.POSTGRES and change.key is None]
         if truncated:
             await self._answer_truncate(step, truncated)
