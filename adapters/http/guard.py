@@ -9,11 +9,14 @@ that the connection came in on.
 import ipaddress
 from collections.abc import Callable, Collection, Sequence
 
+import structlog
 from aiohttp import web
 
 from adapters.http.problems import ProblemError
 from adapters.http.tokens import Caller, Token, caller_of
 from daemon.ports.api import Role
+
+_log = structlog.stdlib.get_logger(__name__)
 
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1", "ip6-localhost"})
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -62,6 +65,15 @@ def authorise(request: web.Request, needed: Role, tokens: Callable[[], Sequence[
             else "add one under http.auth.tokens",
             WWW_Authenticate='Bearer realm="isthmus"',
         )
+    resource = request.match_info.route.resource
+    _log.warning(
+        "http.role_refused",
+        token=caller.name,
+        role=caller.role.name.lower(),
+        needed=needed.name.lower(),
+        method=request.method,
+        route=resource.canonical if resource is not None else "",  # the pattern: a path holds data
+    )
     raise ProblemError(
         403,
         "role",

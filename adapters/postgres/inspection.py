@@ -64,6 +64,7 @@ class PostgresInspection:
         step: str | None = None,
         sf_id: str | None = None,
         key: str | None = None,
+        state: str | None = None,
         limit: int = 100,
         cursor: str | None = None,
     ) -> Page:
@@ -72,7 +73,7 @@ class PostgresInspection:
             query = "list_links_of_record"
         elif key is not None:
             query = "list_links_of_row"
-        return await self._page(query, (step, sf_id, key), limit, cursor)
+        return await self._page(query, (step, sf_id, key, state), limit, cursor)
 
     async def conflicts(
         self,
@@ -125,10 +126,15 @@ class PostgresInspection:
         async with self._pool.session() as session:
             await _audit(session, operator, action, request, outcome)
 
+    async def instance_url(self) -> str | None:
+        async with self._pool.session() as session:
+            found: str | None = await session.value(Purpose.ADMIN, QUERIES["setting"], "instance_url")
+            return found
+
     async def _page(self, query: str, arguments: tuple[object, ...], limit: int, cursor: str | None) -> Page:
         limit = _bounded(limit)
         async with self._pool.session() as session:
-            rows = await session.fetch(Purpose.ADMIN, QUERIES[query], *arguments, _after(cursor), limit + 1)
+            rows = await session.fetch(Purpose.ADMIN, QUERIES[query], *arguments, cursor_number(cursor), limit + 1)
         items = tuple(_item(row) for row in rows[:limit])
         return Page(items, str(items[-1]["id"]) if len(rows) > limit else None)
 
@@ -158,7 +164,8 @@ def _bounded(limit: int) -> int:
     return max(1, min(limit, LONGEST_PAGE))
 
 
-def _after(cursor: str | None) -> int | None:
+def cursor_number(cursor: str | None) -> int | None:
+    """The id before which a page begins. Raises UsageError."""
     if cursor is None:
         return None
     if not cursor.isdecimal():

@@ -17,6 +17,7 @@ class LinkState(StrEnum):
     LINKED = "linked"  # set when a pair is made; values travel
     BROKEN = "broken"  # one half is gone or was merged away, the other was kept; set by a plan
     BLOCKED = "blocked"  # an operator said: never pair these
+    UNLINKED = "unlinked"  # an operator parted them: nothing travels, and no rule pairs either half again, but a person may
     TOMBSTONE = "tombstone"  # both halves are gone; kept 30 days so that an undelete finds its row again
 
 

@@ -89,7 +89,9 @@ async def _pair_by_identifier(unit: Unit, step: Step, pairs: Sequence[Pair]) -> 
         keys = sorted({key for found in hits.values() for key in found})
         links = await unit.links_of_rows(step.table.qualified, keys) if keys else {}
         taken = frozenset(
-            key for key, link in links.items() if link.state in (LinkState.LINKED, LinkState.BLOCKED)
+            key
+            for key, link in links.items()
+            if link.state in (LinkState.LINKED, LinkState.BLOCKED, LinkState.UNLINKED)
         )
         for index, text in wanted.items():
             if hits.get(text):

@@ -161,10 +161,11 @@ class Inspection(Protocol):
         step: str | None = None,
         sf_id: str | None = None,
         key: str | None = None,
+        state: str | None = None,
         limit: int = 100,
         cursor: str | None = None,
     ) -> Page:
-        """Links: id, step, object, sf_id, table, key, state, origin, created_at, seen."""
+        """Links: id, step, object, sf_id, table, key, state, origin, created_at, seen, merged_into, salesforce_url."""
         ...
 
     async def conflicts(
@@ -205,6 +206,10 @@ class Inspection(Protocol):
         self, *, ids: Sequence[int] = (), step: str | None = None, code: str | None = None, operator: str
     ) -> int:
         """Make parked changes pending again, at once; how many they were. Recorded as an operator's act."""
+        ...
+
+    async def instance_url(self) -> str | None:
+        """The address of the org that this database's state belongs to, without a slash at its end; None before the first start."""
         ...
 
     async def audit(self, *, operator: str, action: str, request: Mapping[str, Any], outcome: str) -> None:

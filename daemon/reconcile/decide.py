@@ -35,6 +35,8 @@ def decide(
     """
     if link is not None and link.state is LinkState.BLOCKED:
         return _skipped("blocked", "An operator blocked this pair.")
+    if link is not None and link.state is LinkState.UNLINKED:
+        return _skipped("unlinked", "An operator parted this pair.")
     if salesforce.converted and step.converted_lead is not ConvertedLead.IGNORE:
         return _converted(step, link, salesforce, survivor_is_linked=survivor_is_linked)
     here, there = salesforce.presence is Presence.PRESENT, postgres.presence is Presence.PRESENT

@@ -16,7 +16,7 @@ class TokenSettings(Section):
     name: Identifier
     """Who it is, in the log of operators' acts."""
     role: Literal["viewer", "operator", "admin"]
-    """viewer reads, operator also retries, resolves and pauses, admin also sees sensitive values."""
+    """viewer reads, operator also retries, resolves and pauses, admin also links and unlinks and sees sensitive values."""
     token: Secret
     """The bearer token."""
 

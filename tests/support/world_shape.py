@@ -134,6 +134,6 @@ defaults:
 http:
   listen: 127.0.0.1:0
   metrics_listen: 127.0.0.1:0
-  auth: {{ tokens: [ {{ name: ops, role: operator, token: {{ file: {folder / "token"} }} }} ] }}
+  auth: {{ tokens: [ {{ name: ops, role: admin, token: {{ file: {folder / "token"} }} }} ] }}
 log: {{ format: json, level: info }}
 steps:{shape.steps}"""

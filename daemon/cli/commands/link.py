@@ -8,39 +8,79 @@ from daemon.cli.client import Client, segment
 from daemon.cli.guide import help_with
 from daemon.cli.invocation import Invocation
 from daemon.cli.lists import Limit, show_list
+from daemon.cli.output import plain
 from daemon.domain.failure import NotFoundError, RefusedError, UsageError
 
-_LINK = ("id", "step", "object", "sf_id", "table", "key", "state", "origin", "created_at")
+_LINK = (
+    "id",
+    "step",
+    "object",
+    "sf_id",
+    "table",
+    "key",
+    "state",
+    "origin",
+    "created_at",
+    "merged_into",
+    "salesforce_url",
+)
 _TAKE = ("salesforce", "postgres", "none")
+_STATES = ("linked", "broken", "blocked", "unlinked", "tombstone")
 
 _OfStep = Annotated[str, typer.Argument(metavar="STEP")]
 _Step = Annotated[str | None, typer.Option("--step", metavar="STEP", help="Only this step.")]
 _Sf = Annotated[str | None, typer.Option("--sf", metavar="ID", help="The Salesforce id.")]
 _Pg = Annotated[str | None, typer.Option("--pg", metavar="KEY", help="The key of the row.")]
+_Row = Annotated[str, typer.Option("--pg", metavar="KEY", help="The key of the row.")]
+_Pasted = Annotated[
+    str, typer.Option("--sf", metavar="URL", help="The record's address in the browser, or its id.")
+]
+_Side = Annotated[
+    str,
+    typer.Option(
+        "--take",
+        metavar="SIDE",
+        help="Whose values both get: salesforce, postgres; none: the step's rules decide.",
+    ),
+]
+_DryRun = Annotated[bool, typer.Option("--dry-run", help="Show both halves and leave it at that.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     link = typer.Typer(
         help=help_with(
-            "Which row is which record.",
-            "isthmus link list --step people --pg 4711",
-            "isthmus link create people --pg 4711 --sf 0035g00000XYZABAA4 --take postgres",
-            "isthmus link remove people --pg 4711 --block",
+            "Which row is which record. Changing a link takes a token with the role admin.",
+            "isthmus link list --step people --state broken",
+            "isthmus link create people --pg 4711 --sf https://acme.lightning.force.com/lightning/r/Lead/00Q…/view",
+            "isthmus link change people --pg 4711 --sf 0035g00000XYZABAA4",
+            "isthmus link remove people --pg 4711",
         ),
         short_help="Which row is which record.",
     )
-    link.command("list", help="Links, newest first.")(_links)
+    link.command("list", help="Links, newest first; broken ones with the record that survived.")(_links)
     link.command("show", help="One link.")(_link)
-    link.command("create", help="Pair a row and a record by hand.")(_create)
-    link.command("remove", help="Unlink. The data stays on both sides.")(_remove)
+    link.command("create", help="Pair a row and a record by hand; both are shown first.")(_create)
+    link.command("change", help="Give a linked row another record: unlink and link in one.")(_change)
+    link.command("remove", help="Unlink. The data stays on both sides, and nothing travels any more.")(
+        _remove
+    )
     app.add_typer(link, name="link")
 
 
 def _links(
-    context: typer.Context, step: _Step = None, sf: _Sf = None, pg: _Pg = None, limit: Limit = 100
+    context: typer.Context,
+    step: _Step = None,
+    sf: _Sf = None,
+    pg: _Pg = None,
+    state: Annotated[
+        str | None, typer.Option("--state", metavar="STATE", help=f"One of {', '.join(_STATES)}.")
+    ] = None,
+    limit: Limit = 100,
 ) -> int:
-    return show_list(context, "/links", _LINK, limit, step=step, sf_id=sf, key=pg)
+    if state is not None and state not in _STATES:
+        raise UsageError(f"--state {state} is not known", "no link has it", f"one of: {', '.join(_STATES)}")
+    return show_list(context, "/links", _LINK, limit, step=step, sf_id=sf, key=pg, state=state)
 
 
 def _link(context: typer.Context, step: _OfStep, sf: _Sf = None, pg: _Pg = None) -> int:
@@ -52,34 +92,72 @@ def _link(context: typer.Context, step: _OfStep, sf: _Sf = None, pg: _Pg = None)
 def _create(
     context: typer.Context,
     step: _OfStep,
-    pg: Annotated[str, typer.Option("--pg", metavar="KEY", help="The key of the row.")],
-    sf: Annotated[str, typer.Option("--sf", metavar="ID", help="The Salesforce id.")],
-    take: Annotated[
-        str,
-        typer.Option(
-            "--take",
-            metavar="SIDE",
-            help="Whose values both get: salesforce, postgres; none: the step's rules decide.",
-        ),
-    ] = "none",
+    pg: _Row,
+    sf: _Pasted,
+    take: _Side = "none",
+    dry_run: _DryRun = False,
 ) -> int:
+    return _pair(Invocation.of(context), "/links", step, pg, sf, take, dry_run=dry_run)
+
+
+def _change(
+    context: typer.Context,
+    step: _OfStep,
+    pg: _Row,
+    sf: _Pasted,
+    take: _Side = "none",
+    dry_run: _DryRun = False,
+) -> int:
+    return _pair(Invocation.of(context), "/links:change", step, pg, sf, take, dry_run=dry_run)
+
+
+def _pair(invocation: Invocation, path: str, step: str, pg: str, sf: str, take: str, *, dry_run: bool) -> int:
+    """Show the two halves, ask, and pair them."""
     if take not in _TAKE:
         raise UsageError(
             f"--take {take} is not known", "it says whose values win at first", f"one of: {', '.join(_TAKE)}"
         )
-    invocation = Invocation.of(context)
+    client = invocation.client()
+    shown = client.call("POST", "/links:preview", body={"step": step, "key": pg, "sf_id": sf})
+    if dry_run:
+        invocation.out.document(shown)
+        return 0
+    _show_halves(invocation, shown)
+    invocation.confirm(_intent(shown, take))
+    body = {"step": step, "key": pg, "sf_id": shown["sf_id"], "take": take}
+    made = client.call("POST", path, body=body)
+    invocation.out.document(made)
+    back = (
+        f"link change {step} --pg {pg} --sf {made['was']}"
+        if "was" in made
+        else f"link remove {step} --pg {pg}"
+    )
+    invocation.out.words(f"taken back by: isthmus {back}")
+    return 0
+
+
+def _show_halves(invocation: Invocation, shown: dict[str, Any]) -> None:
+    """The two halves beside each other, on the side of words: standard output is for the result."""
+    rows = [("", f"{shown['object']} {shown['sf_id']}", f"row {shown['key']}")]
+    rows += [
+        (item["field"], plain(item["salesforce"]), plain(item["postgres"]) + ("" if item["same"] else "  *"))
+        for item in shown["fields"]
+    ]
+    first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
+    for name, theirs, ours in rows:
+        invocation.out.words(f"{name:<{first}}  {theirs:<{second}}  {ours}".rstrip())
+    if shown["salesforce_url"]:
+        invocation.out.words(shown["salesforce_url"])
+
+
+def _intent(shown: dict[str, Any], take: str) -> str:
     effect = (
         "the rules of the step decide which values win"
         if take == "none"
         else f"the values of {take} are written to the other side"
     )
-    invocation.confirm(f"This links row {pg} of step {step} to {sf}; {effect}.")
-    made = invocation.client().call(
-        "POST", "/links", body={"step": step, "key": pg, "sf_id": sf, "take": take}
-    )
-    invocation.out.document(made)
-    invocation.out.words(f"taken back by: isthmus link remove {step} --pg {pg}")
-    return 0
+    parted = f", and unlinks it from {shown['linked_to']}" if shown["linked_to"] else ""
+    return f"This links row {shown['key']} of step {shown['step']} to {shown['sf_id']}{parted}; {effect}."
 
 
 def _remove(
@@ -88,17 +166,33 @@ def _remove(
     pg: _Pg = None,
     sf: _Sf = None,
     block: Annotated[bool, typer.Option("--block", help="Never pair these two again.")] = False,
+    forget: Annotated[
+        bool,
+        typer.Option("--forget", help="As if they had never been paired: the rules may pair them again."),
+    ] = False,
 ) -> int:
+    if block and forget:
+        raise UsageError(
+            "--block and --forget exclude each other",
+            "one remembers the pair, the other does not",
+            "leave one out",
+        )
     invocation = Invocation.of(context)
     client = invocation.client()
     link = _the_link(client, step, sf, pg)
+    after = (
+        "They are never paired again."
+        if block
+        else "The rules of the step may pair them again."
+        if forget
+        else "Nothing travels between them until a person links them again."
+    )
     invocation.confirm(
-        f"This unlinks row {link.get('key')} of step {step} from {link.get('sf_id')}"
-        f"{' for good' if block else ''}. The data stays on both sides."
+        f"This removes the link of row {link.get('key')} of step {step} to {link.get('object')} {link.get('sf_id')}."
+        f" The data stays on both sides. {after}"
     )
-    gone = client.call(
-        "DELETE", f"/links/{segment(str(link['id']))}", query={"block": "true" if block else None}
-    )
+    query = {"block": "true" if block else None, "forget": "true" if forget else None}
+    gone = client.call("DELETE", f"/links/{segment(str(link['id']))}", query=query)
     invocation.out.document(gone)
     invocation.out.words(
         f"taken back by: isthmus link create {step} --pg {link.get('key')} --sf {link.get('sf_id')}"
@@ -112,8 +206,8 @@ def _the_link(client: Client, step: str, sf: str | None, pg: str | None) -> dict
     found = client.get("/links", {"step": step, "sf_id": sf, "key": pg, "limit": 2})["items"]
     if not found:
         raise NotFoundError(
-            f"step {step} has no link of {pg or sf}",
-            "none is stored under that key",
+            f"{pg or sf} is not linked",
+            f"step {step} has no link under that key",
             "see: isthmus link list",
         )
     if len(found) > 1:

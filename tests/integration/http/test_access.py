@@ -5,6 +5,7 @@ import socket
 import time
 
 import pytest
+import structlog
 
 from adapters.http.server import HttpServer
 from adapters.http.tokens import Token
@@ -73,6 +74,16 @@ async def test_each_role_includes_those_before_it(
     if status == 403:
         assert body["exit_status"] == 77
         assert token not in str(body)
+
+
+@pytest.mark.requirement("S0-14")
+async def test_a_refusal_for_want_of_a_role_is_logged_without_the_token(site: Site) -> None:
+    with structlog.testing.capture_logs() as logged:
+        await site.ask("DELETE", "/api/v1/things/1", token=OPERATOR)
+    (line,) = [entry for entry in logged if entry["event"] == "http.role_refused"]
+    assert (line["token"], line["role"], line["needed"]) == ("operator", "operator", "admin")
+    assert line["route"] == "/api/v1/things/{id}"
+    assert OPERATOR not in str(line)
 
 
 async def test_the_endpoint_learns_who_asks(site: Site) -> None:

@@ -68,7 +68,7 @@ class Api:
     base: str = ""
 
     def endpoints(self) -> list[Endpoint]:
-        listing = frozenset({"step", "code", "sf_id", "key", "record", "limit", "cursor"})
+        listing = frozenset({"step", "code", "sf_id", "key", "record", "state", "limit", "cursor"})
         routes: list[tuple[str, str, Mapping[str, Any]]] = [
             ("GET", "/status", {}),
             ("GET", "/parked", {"query": listing}),
@@ -76,7 +76,9 @@ class Api:
             ("POST", "/parked:retry", {}),
             ("GET", "/links", {"query": listing}),
             ("POST", "/links", {}),
-            ("DELETE", "/links/{id}", {"query": frozenset({"block"})}),
+            ("POST", "/links:preview", {}),
+            ("POST", "/links:change", {}),
+            ("DELETE", "/links/{id}", {"query": frozenset({"block", "forget"})}),
             ("GET", "/conflicts", {"query": listing}),
             ("GET", "/conflicts/{id}", {}),
             ("POST", "/conflicts/{id}/resolve", {}),

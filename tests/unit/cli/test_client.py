@@ -44,6 +44,15 @@ PARKED = [
     {"id": 7, "step": "calls", "code": "X", "reason": "duplicate", "message": "c", "since": "2026-01-01"},
 ]
 CONFLICT = {"id": 1, "step": "people", "key": "7", "field": "Title", "winner": None}
+HALVES = {
+    "step": "people",
+    "key": "7",
+    "object": "Lead",
+    "sf_id": "003",
+    "salesforce_url": "https://acme.my.salesforce.com/003",
+    "linked_to": None,
+    "fields": [{"field": "Name", "column": "name", "salesforce": "Acme", "postgres": "Acne", "same": False}],
+}
 LINK = {"id": 5, "step": "people", "sf_id": "003000000000001AAA", "key": "7"}
 
 
@@ -67,6 +76,7 @@ def replies(api: Api) -> None:
         "POST /parked:retry": {"retried": 2},
         "GET /links": {"items": [LINK], "next": None},
         "POST /links": {**LINK, "state": "linked"},
+        "POST /links:preview": HALVES,
         "DELETE /links/{id}": {"removed": 5},
         "GET /conflicts": page([{"id": 1, "field": "Title"}]),
         "GET /conflicts/{id}": CONFLICT,
@@ -186,15 +196,41 @@ def test_what_changes_something_asks_first(
     ask: Run, api: Api, command: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran = ask(*command)
-    assert (ran.status, ran.three) == (5, ["isthmus", "why", "do"])
+    assert (ran.status, ran.three[-3:]) == (5, ["isthmus", "why", "do"])
     assert "--yes" in ran.err
     monkeypatch.setattr("sys.stdin", Terminal("n\n"))
     assert ask(*command).status == 5
-    assert not [route for route, _, _ in api.asked if not route.startswith("GET")]
+    assert not [route for route, _, _ in api.asked if not route.startswith("GET") and ":preview" not in route]
     monkeypatch.setattr("sys.stdin", Terminal("y\n"))
     assert ask(*command).status == 0
     monkeypatch.setattr("sys.stdin", Terminal("y\n"))
     assert ask(*command, "--no-input").status == 5
+
+
+@pytest.mark.requirement("S0-15", "S0-16", "S0-20", "S0-23")
+def test_both_halves_are_shown_before_a_link_is_stored(
+    ask: Run, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    pasted = "https://acme.lightning.force.com/lightning/r/Lead/003/view"
+    ran = ask("link", "create", "people", "--pg", "7", "--sf", pasted)
+    assert ran.status == 5
+    assert {"Name", "Acme", "Acne"} <= set(ran.err.split())
+    assert "https://acme.my.salesforce.com/003" in ran.err
+    assert [asked[0] for asked in api.asked] == ["POST /links:preview"]
+    tried = ask("link", "create", "people", "--pg", "7", "--sf", pasted, "--dry-run", "--json")
+    assert json.loads(tried.out) == HALVES
+    assert [asked[0] for asked in api.asked] == ["POST /links:preview"] * 2
+
+
+@pytest.mark.requirement("S0-25")
+def test_a_link_is_changed_in_one_command(ask: Run, api: Api) -> None:
+    api.replies["POST /links:preview"] = {**HALVES, "linked_to": "00Q"}
+    api.replies["POST /links:change"] = {**LINK, "was": "00Q"}
+    ran = ask("link", "change", "people", "--pg", "7", "--sf", "003", "-y")
+    assert "unlinks it from 00Q" in ran.err
+    assert "isthmus link change people --pg 7 --sf 00Q" in ran.err
+    assert api.asked[-1][0] == "POST /links:change"
 
 
 def test_a_link_is_made_and_the_undo_is_printed(ask: Run, api: Api) -> None:
@@ -211,6 +247,9 @@ def test_a_link_is_removed_by_either_key(ask: Run, api: Api) -> None:
     )
     assert api.asked[-1][:2] == ("DELETE /links/{id}", {"id": "5", "block": "true"})
     assert ask("link", "remove", "people", "-y").status == 2
+    assert ask("link", "remove", "people", "--pg", "7", "--block", "--forget", "-y").status == 2
+    assert ask("link", "remove", "people", "--pg", "7", "--forget", "-y").status == 0
+    assert api.asked[-1][:2] == ("DELETE /links/{id}", {"id": "5", "forget": "true"})
     api.replies["GET /links"] = {"items": [], "next": None}
     assert ask("link", "remove", "people", "--pg", "8", "-y").status == 4
     api.replies["GET /links"] = {"items": [LINK, LINK], "next": None}

@@ -28,27 +28,36 @@ ORDER BY id DESC LIMIT $5
 
 -- name: list_links
 SELECT
-    id, step, object, sf_id, pg_table AS "table", pg_key AS key, state, origin, created_at, seen
+    id, step, object, sf_id, pg_table AS "table", pg_key AS key, state, origin, created_at, seen,
+    merged_into,
+    (SELECT s.value || '/' || sf_id FROM isthmus.setting AS s WHERE s.name = 'instance_url') AS salesforce_url
 FROM isthmus.link
-WHERE ($1::text IS NULL OR step = $1) AND ($4::bigint IS NULL OR id < $4)
+WHERE ($1::text IS NULL OR step = $1) AND ($5::bigint IS NULL OR id < $5)
     AND ($2::text IS NULL OR sf_id = $2) AND ($3::text IS NULL OR pg_key = $3)
-ORDER BY id DESC LIMIT $5
+    AND ($4::text IS NULL OR state = $4)
+ORDER BY id DESC LIMIT $6
 
 -- name: list_links_of_record
 SELECT
-    id, step, object, sf_id, pg_table AS "table", pg_key AS key, state, origin, created_at, seen
+    id, step, object, sf_id, pg_table AS "table", pg_key AS key, state, origin, created_at, seen,
+    merged_into,
+    (SELECT s.value || '/' || sf_id FROM isthmus.setting AS s WHERE s.name = 'instance_url') AS salesforce_url
 FROM isthmus.link
 WHERE sf_id = $2 AND ($1::text IS NULL OR step = $1) AND ($3::text IS NULL OR pg_key = $3)
-    AND ($4::bigint IS NULL OR id < $4)
-ORDER BY sf_id, id DESC LIMIT $5
+    AND ($5::bigint IS NULL OR id < $5)
+    AND ($4::text IS NULL OR state = $4)
+ORDER BY sf_id, id DESC LIMIT $6
 
 -- name: list_links_of_row
 SELECT
-    id, step, object, sf_id, pg_table AS "table", pg_key AS key, state, origin, created_at, seen
+    id, step, object, sf_id, pg_table AS "table", pg_key AS key, state, origin, created_at, seen,
+    merged_into,
+    (SELECT s.value || '/' || sf_id FROM isthmus.setting AS s WHERE s.name = 'instance_url') AS salesforce_url
 FROM isthmus.link
 WHERE pg_key = $3 AND ($1::text IS NULL OR step = $1) AND ($2::text IS NULL OR sf_id = $2)
-    AND ($4::bigint IS NULL OR id < $4)
-ORDER BY pg_key, id DESC LIMIT $5
+    AND ($5::bigint IS NULL OR id < $5)
+    AND ($4::text IS NULL OR state = $4)
+ORDER BY pg_key, id DESC LIMIT $6
 
 -- name: list_conflicts
 SELECT
