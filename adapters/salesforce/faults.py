@@ -5,20 +5,30 @@ Salesforce speaks of errors in three shapes: an array with `errorCode` where a w
 that decides is the one that no retry would mend.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from adapters.salesforce.decode import MalformedBodyError, loads
-from adapters.salesforce.fault_table import FAULTS, TOKEN_FAULTS, Fault
+from adapters.salesforce.fault_table import FAULTS, TOKEN_FAULTS
+from adapters.salesforce.fault_texts.governors import GOVERNORS, IN_ANY_CODE, IN_AUTOMATION
+from adapters.salesforce.fault_texts.records import AUTOMATION
+from adapters.salesforce.fault_texts.transport import CALLS, STATUSES
 from daemon.domain.failure import CallFailedError, Failure, FailureKind, Reason
+from daemon.domain.fault import Fault
 
-MESSAGE_LENGTH: Final = 500
+MESSAGE_LENGTH: Final = 2000
+"""Characters of a message that are kept: enough for what Apex code says of itself, stack included."""
+
+_TAIL: Final = 600
+"""Characters kept of the end of a message that is cut: what Apex code stumbled over stands there."""
 
 _UNKNOWN: Final = Fault(
     FailureKind.REJECTED,
     Reason.OTHER,
     "Salesforce refused it with a code that is not known here",
+    "Salesforce has many codes that a sync rarely meets.",
     "Read the message; correct the record, or report the code.",
 )
 _FOLLOWERS: Final = frozenset({"ALL_OR_NONE_OPERATION_ROLLED_BACK", "PROCESSING_HALTED"})
@@ -40,7 +50,9 @@ _PRECEDENCE: Final = (
 _HARMLESS_5XX: Final = frozenset(
     {"SERVER_UNAVAILABLE", "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE"}
 )
-_INSIDE_MESSAGES: Final = ("UNABLE_TO_LOCK_ROW", "REQUEST_LIMIT_EXCEEDED")
+_TRIGGER: Final = re.compile(
+    r"\s*([\w.]+): execution of (?:Before|After)(?:Insert|Update|Delete|Undelete)\b", re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +65,10 @@ class ApiError:
 
 
 def bounded(text: str) -> str:
-    """Text of at most `MESSAGE_LENGTH` characters."""
-    return text if len(text) <= MESSAGE_LENGTH else text[: MESSAGE_LENGTH - 1] + "…"
+    """Text of at most `MESSAGE_LENGTH` characters: of a longer one the beginning and the end."""
+    if len(text) <= MESSAGE_LENGTH:
+        return text
+    return f"{text[: MESSAGE_LENGTH - _TAIL - 3]} … {text[-_TAIL:]}"
 
 
 def errors_in(body: object) -> list[ApiError]:
@@ -83,18 +97,30 @@ def _error(item: object) -> ApiError | None:
 
 def of_error(error: ApiError) -> Failure:
     """The failure that one error is."""
-    fault = FAULTS.get(error.code, _UNKNOWN)
-    inner = next((code for code in _INSIDE_MESSAGES if code in error.message), None)
-    if inner is not None and fault.kind is not FailureKind.LIMITED:
-        fault = FAULTS[inner]
+    outer = FAULTS.get(error.code, _UNKNOWN)
+    fault = outer if outer.kind is FailureKind.LIMITED else _inside(error) or outer
     return Failure(
         fault.kind,
         fault.reason,
         error.code,
         bounded(error.message or fault.meaning),
-        fault.advice,
+        _named_trigger(error) + fault.advice,
         error.fields,
     )
+
+
+def _inside(error: ApiError) -> Fault | None:
+    """What the text of an error tells more than its code does: a lock, a time-out, a limit that automation ran into."""
+    text = error.message.lower()
+    known = IN_ANY_CODE + (IN_AUTOMATION if error.code in AUTOMATION or error.code not in FAULTS else ())
+    name = next((name for words, name in known if words in text), None)
+    return None if name is None else GOVERNORS.get(name) or FAULTS[name]
+
+
+def _named_trigger(error: ApiError) -> str:
+    """The trigger that an error speaks of, as the first sentence of its advice."""
+    found = _TRIGGER.match(error.message) if error.code in AUTOMATION else None
+    return f"The Apex trigger is {found[1]}. " if found else ""
 
 
 def of_errors(errors: Sequence[ApiError]) -> Failure:
@@ -139,30 +165,9 @@ def _of_document(status: int, document: object, body: bytes) -> Failure:
 def of_status(status: int, body: bytes = b"") -> Failure:
     """The failure that an answer is which says nothing that we can read, such as a page of HTML."""
     shown = bounded(body[: 4 * MESSAGE_LENGTH].decode("utf-8", "replace").strip()) or "an empty answer"
-    message = f"HTTP {status}: {shown}"
     code = f"HTTP_{status}"
-    if status == 412:
-        fault = FAULTS["PRECONDITION_FAILED"]
-    elif status in {404, 410}:
-        fault = FAULTS["NOT_FOUND"]
-    elif status == 401:
-        fault = FAULTS["INVALID_SESSION_ID"]
-    elif status == 403:
-        fault = FAULTS["FORBIDDEN"]
-    elif status == 429:
-        fault = FAULTS["REQUEST_LIMIT_EXCEEDED"]
-    elif status in {406, 420} or status >= 500:
-        fault = FAULTS["SERVER_UNAVAILABLE"]
-    elif 300 <= status < 400:
-        fault = Fault(
-            FailureKind.CONFIGURATION,
-            Reason.TRANSPORT,
-            "a redirect",
-            "Configure the org's My Domain address itself.",
-        )
-    else:
-        fault = FAULTS["METHOD_NOT_ALLOWED"]
-    return Failure(fault.kind, fault.reason, code, bounded(message), fault.advice)
+    fault = STATUSES.get(code) or STATUSES[f"HTTP_{min(max(status // 100, 3), 5)}xx"]
+    return Failure(fault.kind, fault.reason, code, bounded(f"HTTP {status}: {shown}"), fault.advice)
 
 
 def of_write(status: int, body: bytes) -> Failure:
@@ -208,42 +213,27 @@ def of_token(status: int, body: bytes) -> Failure:
 
 def unreachable(message: str) -> Failure:
     """Nothing was sent: there was no connection."""
-    return Failure(
-        FailureKind.TRANSIENT,
-        Reason.TRANSPORT,
-        "CONNECTION_FAILED",
-        bounded(message),
-        "Check the network, the proxy and the configured domain; it is tried again by itself.",
-    )
+    return _of_call("CONNECTION_FAILED", message)
 
 
 def no_answer(message: str) -> Failure:
     """A read got no answer, or not all of it."""
-    return Failure(
-        FailureKind.TRANSIENT, Reason.TRANSPORT, "NO_ANSWER", bounded(message), "It is tried again by itself."
-    )
+    return _of_call("NO_ANSWER", message)
 
 
 def unknown_outcome(message: str) -> Failure:
     """A write may or may not have been done."""
-    return Failure(
-        FailureKind.UNKNOWN_OUTCOME,
-        Reason.TRANSPORT,
-        "UNKNOWN_OUTCOME",
-        bounded(message),
-        "The record is read again to find out; nothing to do.",
-    )
+    return _of_call("UNKNOWN_OUTCOME", message)
 
 
 def senseless(message: str) -> Failure:
     """An answer that makes no sense."""
-    return Failure(
-        FailureKind.DEFECT,
-        Reason.OTHER,
-        "BAD_ANSWER",
-        bounded(message),
-        "Check that a Salesforce org answers there.",
-    )
+    return _of_call("BAD_ANSWER", message)
+
+
+def _of_call(code: str, message: str) -> Failure:
+    fault = CALLS[code]
+    return Failure(fault.kind, fault.reason, code, bounded(message), fault.advice)
 
 
 def misconfigured(code: str, message: str, advice: str) -> Failure:

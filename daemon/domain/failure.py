@@ -5,6 +5,7 @@ libraries' exceptions and the systems' error codes into these, so nothing above 
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -49,7 +50,8 @@ class Failure:
     """One failure, explained.
 
     `code` is the Salesforce error code, the SQLSTATE or one of our own; `message` is what the other side said, cut to
-    a bounded length; `advice` is one sentence for the operator; `fields` are the fields it names.
+    a bounded length; `advice` is what to do, in a sentence or three; `fields` are the fields it names. `until`, where it is given, says that
+    nothing was tried, and that trying is useless before that time: no record is to blame, and no attempt is counted.
     """
 
     kind: FailureKind
@@ -58,6 +60,7 @@ class Failure:
     message: str
     advice: str
     fields: tuple[str, ...] = ()
+    until: datetime | None = None
 
 
 class IsthmusError(Exception):

@@ -3,7 +3,8 @@
 import asyncpg
 import pytest
 
-from adapters.postgres.faults import LONGEST_MESSAGE, failure_of, is_the_rows_fault, meaning, told
+from adapters.postgres.faults import LONGEST_MESSAGE, failure_of, is_the_rows_fault, told
+from adapters.postgres.sqlstates import meaning
 from daemon.domain.failure import (
     AccessError,
     CallFailedError,
@@ -49,7 +50,7 @@ def test_a_sqlstate_decides_what_happens_next(sqlstate: str, kind: FailureKind, 
 
 def test_a_message_is_cut_and_holds_no_detail() -> None:
     error = asyncpg.PostgresError.new(
-        {"C": "23505", "M": "m" * 900, "D": "Key (email)=(secret)", "S": "ERROR", "n": "c_key", "c": "email"}
+        {"C": "23505", "M": "m" * 3000, "D": "Key (email)=(secret)", "S": "ERROR", "n": "c_key", "c": "email"}
     )
     failure = failure_of(error)
     assert len(failure.message) == LONGEST_MESSAGE

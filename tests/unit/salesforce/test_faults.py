@@ -12,6 +12,7 @@ def whole(*errors: dict[str, object]) -> bytes:
     return orjson.dumps(list(errors))
 
 
+@pytest.mark.requirement("S1-77", "S1-78")
 @pytest.mark.parametrize(
     ("code", "kind", "reason"),
     [
@@ -37,12 +38,43 @@ def test_both_shapes_give_the_same_failure(code: str, kind: FailureKind, reason:
     assert request.advice
 
 
+@pytest.mark.requirement("S4-86", "S4-89", "S4-90")
+@pytest.mark.parametrize(
+    ("code", "text", "kind", "advice"),
+    [
+        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "Billing: execution of AfterUpdate caused by: System.LimitException: Too many SOQL queries: 101", FailureKind.REJECTED, "The Apex trigger is Billing. Have the trigger's owner take queries out of loops"),
+        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "acme.Sums: execution of BeforeInsert caused by: System.LimitException: Apex heap size too large: 6428171", FailureKind.REJECTED, "The Apex trigger is acme.Sums. Have the code or the flow optimised"),
+        ("CANNOT_EXECUTE_FLOW_TRIGGER", "Apex CPU time limit exceeded", FailureKind.REJECTED, "Have the code or the flow optimised"),
+        ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "T: execution of AfterInsert caused by: System.CalloutException: Read timed out", FailureKind.TRANSIENT, "The Apex trigger is T. Nothing to do"),
+        ("CANNOT_EXECUTE_FLOW_TRIGGER", "unable to obtain exclusive access to this record or 1 records: 001", FailureKind.TRANSIENT, "Nothing to do"),
+        ("FLOW_EXCEPTION", "QUERY_TIMEOUT: Your query request was running for too long.", FailureKind.TRANSIENT, "If it lasts"),
+        ("FIELD_CUSTOM_VALIDATION_EXCEPTION", "Timeout in days: at most 30", FailureKind.REJECTED, "Correct the value"),
+    ],
+)  # fmt: skip
+def test_what_stands_in_the_text_of_automation_is_told_apart(
+    code: str, text: str, kind: FailureKind, advice: str
+) -> None:
+    failure = faults.of_record([{"statusCode": code, "message": text}])
+    assert (failure.kind, failure.code, failure.message) == (kind, code, text)
+    assert failure.advice.startswith(advice)
+
+
+@pytest.mark.requirement("S4-101")
+def test_of_a_message_that_is_cut_the_end_is_kept() -> None:
+    failure = faults.of_record(
+        [{"statusCode": "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "message": "T: " + "x" * 9000 + "the cause"}]
+    )
+    assert len(failure.message) == faults.MESSAGE_LENGTH
+    assert (failure.message[:3], failure.message[-9:]) == ("T: ", "the cause")
+
+
 def test_every_code_has_advice_in_a_sentence() -> None:
     for code, fault in {**FAULTS, **TOKEN_FAULTS}.items():
         assert fault.advice.endswith("."), code
         assert fault.meaning, code
 
 
+@pytest.mark.requirement("S4-101")
 def test_an_unknown_code_is_rejected_with_its_text_shown() -> None:
     failure = faults.of_response(400, whole({"message": "the moon is full", "errorCode": "MOON_PHASE"}))
     assert (failure.kind, failure.code, failure.message) == (

@@ -1,0 +1,349 @@
+"""The codes that Isthmus itself gives: why a record is held, skipped or parked, what the ledger and the gaps are about."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from daemon.domain.failure import FailureKind, Reason
+from daemon.domain.fault import Chapter, Fault
+
+_K = FailureKind
+_R = Reason
+
+_STEP: Final = "docs/configuration.md#a-step"
+_FIELD: Final = "docs/configuration.md#a-field"
+_LEDGER: Final = "Look at it with isthmus conflict show; isthmus conflict resolve gives one of the two values to both sides."
+
+PARKED: Final[Mapping[str, Fault]] = MappingProxyType(
+    {
+        "already_linked": Fault(
+            _K.DUPLICATE,
+            _R.DUPLICATE,
+            "what an identifier matches is linked elsewhere",
+            "A row and a record belong to one pair at most, over all steps, and another pair came first.",
+            "Look at that pair with isthmus link list; remove its link, or give this record another identifier.",
+            page=_STEP,
+        ),
+        "ambiguous_identifier": Fault(
+            _K.AMBIGUOUS,
+            _R.DUPLICATE,
+            "an identifier matches more than one",
+            "Several rows or records hold the same value, and nobody can say which is meant; nothing is written.",
+            "Make the identifier unique, or link the pair by hand: isthmus link create.",
+            page=_STEP,
+        ),
+        "converted_lead": Fault(
+            _K.REJECTED,
+            _R.CONVERTED_LEAD,
+            "the lead has been converted",
+            "A lead became a contact and an account. Salesforce lets nobody write it any more, and the step does not say which record its row follows.",
+            "Set `converted_lead` to follow_contact, follow_account, unlink or ignore, or link the row by hand.",
+            page=_STEP,
+        ),
+        "create_in_doubt": Fault(
+            _K.UNKNOWN_OUTCOME,
+            _R.TRANSPORT,
+            "a create was sent and no answer came",
+            "Without an external id nobody can say whether the record was made; creating it once more could make a second one.",
+            "Look for the record in Salesforce: link it (isthmus link create), or retry to create it. "
+            "A unique External ID field (identify: external_id) makes this impossible.",
+            page="deploy/salesforce/README.md#6-external-ids",
+        ),
+        "delete_conflict": Fault(
+            _K.REJECTED,
+            _R.DELETED,
+            "one side deleted what the other has changed",
+            "Both happened since the two sides last agreed, and the step does not say which one counts.",
+            "Set `delete_conflict` to delete_wins or update_wins, or change the record by hand and retry.",
+            page=_STEP,
+        ),
+        "delete_guard": Fault(
+            _K.REJECTED,
+            _R.DELETED,
+            "more deletes at once than the guard allows",
+            "Within ten minutes more of the step's records were deleted than `delete_guard` lets travel: a clean-up, or a mistake.",
+            "If they are meant: isthmus step allow-delete STEP --count N. If not: restore what was deleted, then isthmus parked retry --code delete_guard.",
+            page=_STEP,
+        ),
+        "truncate": Fault(
+            _K.REJECTED,
+            _R.DELETED,
+            "the table was truncated",
+            "TRUNCATE names no rows. The records in Salesforce were kept.",
+            "To delete them there as well: isthmus parked retry --code truncate. To bring the rows back: restore them, then retry.",
+            page=_STEP,
+        ),
+        "value_not_mapped": Fault(
+            _K.REJECTED,
+            _R.MAPPING,
+            "a value map does not name the value",
+            "The field has `values`, this value is not among them, and its `default` is `reject`.",
+            "Add the value to the map of the field, or give its `default` another choice than `reject`.",
+            names="the field",
+            page=_FIELD,
+        ),
+        "value_not_readable": Fault(
+            _K.REJECTED,
+            _R.MAPPING,
+            "a value is not of the kind that the mapping expects",
+            "A text stands where a number, a date or an id is wanted, mostly in a column of type text.",
+            "Correct the value of the field at its source; the record is tried again when it changes.",
+            names="the field",
+            page=_FIELD,
+        ),
+    }
+)
+"""They wait for a person."""
+
+WAITING: Final[Mapping[str, Fault]] = MappingProxyType(
+    {
+        "create_unresolved": Fault(
+            _K.BUSY,
+            _R.TRANSPORT,
+            "a create of ours, of which no answer came, may have made this record",
+            "The record is there, and which row it belongs to is known only when that create is resolved.",
+            "Nothing: it is looked at again as soon as that is known.",
+        ),
+        "first_load": Fault(
+            _K.REFERENCE,
+            _R.OTHER,
+            "the object is being read whole for the first time",
+            "The record is gone, and the load under way may still meet it as it was.",
+            "Nothing: it is looked at again when that is done.",
+        ),
+        "read_cut_short": Fault(
+            _K.TRANSIENT,
+            _R.TRANSPORT,
+            "reading in bulk was cancelled from inside",
+            "The daemon stops, or something in it failed beside the load.",
+            "Nothing: the load goes on where it stands.",
+        ),
+        "API_BUDGET": Fault(
+            _K.LIMITED,
+            _R.LIMIT,
+            "the daemon's own share of the API allowance is nearly spent",
+            "Calls are held back by their purpose, the least urgent first, so that the rest of the last 24 hours' allowance is left to others.",
+            "Nothing: it goes on as calls become free. Raise `salesforce.limits.api_budget.share`, or load fewer records at once, if it happens each day.",
+            page="deploy/runbooks/IsthmusApiBudgetRunningOut.md",
+        ),
+        "not_sent": Fault(
+            _K.BUSY,
+            _R.TRANSPORT,
+            "Salesforce answered none of the writes before it, so it was not sent",
+            "The org is down or busy; sending more would only add to it.",
+            "Nothing to do: it is sent as soon as Salesforce answers.",
+        ),
+        "waiting_for_reference": Fault(
+            _K.REFERENCE,
+            _R.OTHER,
+            "a record that this one points to is not linked yet",
+            "Parents come before children; the parent is new, is held itself, or is left out of its step.",
+            "It goes on by itself once that record is linked.",
+            names="the reference, in the message",
+            page=_FIELD,
+        ),
+    }
+)
+"""They go on by themselves."""
+
+_NOTHING: Final = "Nothing, if this is what the step is meant to do."
+
+SKIPPED: Final[Mapping[str, Fault]] = MappingProxyType(
+    {
+        "blocked": Fault(
+            _K.REJECTED,
+            _R.OTHER,
+            "an operator said that this pair is never to be linked",
+            "isthmus link remove --block.",
+            "Remove the block first if it is meant to travel again (isthmus link list shows it), then link the pair by hand.",
+        ),
+        "broken": Fault(
+            _K.MISSING,
+            _R.DELETED,
+            "one half of the pair is gone and the other was kept",
+            "The record was deleted or merged away, or the row was deleted, under `on_delete: keep` or with a change that won.",
+            "Link the half that is left to another counterpart (isthmus link create), or leave it as it is.",
+            page=_STEP,
+        ),
+        "converted": Fault(
+            _K.REJECTED,
+            _R.CONVERTED_LEAD,
+            "the lead became a record that another row is linked to",
+            "One record belongs to one row: this row was kept, without a record.",
+            "Merge the two rows, or link this one to another record (isthmus link create).",
+            page=_STEP,
+        ),
+        "create_only": Fault(
+            _K.REJECTED,
+            _R.OTHER,
+            "the step only creates, and the counterpart exists",
+            "`behaviour: create_only` leaves alone what exists on the other side.",
+            _NOTHING,
+            page=_STEP,
+        ),
+        "kept": Fault(
+            _K.REJECTED,
+            _R.DELETED,
+            "the delete was not passed on",
+            "`on_delete: keep` keeps the other half.",
+            _NOTHING,
+            page=_STEP,
+        ),
+        "mandatory_missing": Fault(
+            _K.REJECTED,
+            _R.REQUIRED_MISSING,
+            "a mandatory field has no value yet",
+            "The field has `mandatory: true`.",
+            "Fill the field at its source; the record goes when it has a value.",
+            names="the fields, in the message",
+            page=_FIELD,
+        ),
+        "merged": Fault(
+            _K.MISSING,
+            _R.DELETED,
+            "the record was merged into one that another row is linked to",
+            "One record belongs to one row: this row was kept, without a record.",
+            "Merge the two rows, or link this one to another record (isthmus link create).",
+        ),
+        "on_request": Fault(
+            _K.MISSING,
+            _R.OTHER,
+            "the step makes records on request only, and nobody asked for this row yet",
+            "An operator sends such rows one by one.",
+            _NOTHING,
+            page=_STEP,
+        ),
+        "unlinked": Fault(
+            _K.REJECTED,
+            _R.OTHER,
+            "an operator parted this pair",
+            "isthmus link remove: nothing travels between the two, and no rule pairs either half again.",
+            "Link the row by hand if it is meant to travel again: isthmus link create.",
+        ),
+        "no_match": Fault(
+            _K.MISSING,
+            _R.OTHER,
+            "nothing on the other side matches, and the step does not create it",
+            "`behaviour: update_only`, or a step of the other direction.",
+            _NOTHING,
+            page=_STEP,
+        ),
+    }
+)
+"""Left alone on purpose."""
+
+LEDGER: Final[Mapping[str, Fault]] = MappingProxyType(
+    {
+        "conflict": Fault(
+            _K.CONFLICT,
+            _R.OTHER,
+            "both sides changed a field differently",
+            "Since both last agreed, each side got another value. The field's policy decided, or nobody (`manual`).",
+            _LEDGER,
+            names="the field",
+            page=_FIELD,
+        ),
+        "drift": Fault(
+            _K.CONFLICT,
+            _R.OTHER,
+            "a one-way field was changed on the side that may not give it",
+            "The field is mapped the other way only.",
+            "Change it on the side that gives it, or make the field two_way.",
+            names="the field",
+            page="docs/decisions/0006-one-way-fields.md",
+        ),
+        "superseded": Fault(
+            _K.CONFLICT,
+            _R.OTHER,
+            "a value was replaced by a later one before it could travel",
+            "The same field changed again meanwhile.",
+            _LEDGER,
+            names="the field",
+        ),
+        "unseen": Fault(
+            _K.CONFLICT,
+            _R.OTHER,
+            "a value that we overwrote without having seen it",
+            "It was written within the same second as ours, which Salesforce's clock cannot tell apart; its event told of it.",
+            _LEDGER,
+            names="the field",
+            page="docs/decisions/0005-same-second.md",
+        ),
+    }
+)
+"""Kinds of lines in the ledger."""
+
+_READ_AGAIN: Final = (
+    "Nothing: what may have been missed is read, and the gap is shown until that is done (isthmus status)."
+)
+_GAPS: Final = "docs/decisions/0014-gaps.md"
+
+GAPS: Final[Mapping[str, Fault]] = MappingProxyType(
+    {
+        "event": Fault(
+            _K.TRANSIENT,
+            _R.OTHER,
+            "Salesforce said that records changed, and not how",
+            "A change that its event format cannot express, such as one made inside the database.",
+            _READ_AGAIN,
+            page=_GAPS,
+        ),
+        "overflow": Fault(
+            _K.TRANSIENT,
+            _R.OTHER,
+            "too many changes in one transaction",
+            "Salesforce gave up telling them one by one, or a field was converted.",
+            _READ_AGAIN,
+            page=_GAPS,
+        ),
+        "position_lost": Fault(
+            _K.TRANSIENT,
+            _R.OTHER,
+            "the stored position is older than what Salesforce keeps, or unknown to it",
+            "The daemon was down for more than 72 hours, or the org was moved.",
+            _READ_AGAIN,
+            page="deploy/runbooks/IsthmusStreamGap.md",
+        ),
+        "transport": Fault(
+            _K.TRANSIENT,
+            _R.OTHER,
+            "the stored position belongs to another way of streaming",
+            "The configuration changed it; positions of one mean nothing to the other.",
+            _READ_AGAIN,
+            page=_GAPS,
+        ),
+        "silence": Fault(
+            _K.TRANSIENT,
+            _R.OTHER,
+            "records changed and the stream did not tell",
+            "The stream seemed well and delivered nothing: a subscription that Salesforce forgot, or an object that is not selected for change events.",
+            _READ_AGAIN,
+            page="deploy/salesforce/README.md#5-change-events",
+        ),
+        "schema": Fault(
+            _K.TRANSIENT,
+            _R.OTHER,
+            "a step stood still, because an object, a table or a key was not as the mapping says",
+            "It was removed, renamed, hidden or given another type, and is as it should be again.",
+            _READ_AGAIN,
+            page=_GAPS,
+        ),
+        "timeline": Fault(
+            _K.TRANSIENT,
+            _R.OTHER,
+            "the database is on another branch of its history",
+            "It was restored, or a standby took over: its newest transactions may be gone.",
+            _READ_AGAIN,
+            page="docs/decisions/0015-database-identity.md",
+        ),
+    }
+)
+"""Why changes may have been missed."""
+
+CHAPTERS: Final = (
+    Chapter("Isthmus, parked", "Records that wait for a person.", PARKED),
+    Chapter("Isthmus, waiting", "Records that go on by themselves.", WAITING),
+    Chapter("Isthmus, skipped", "Records that are left alone on purpose.", SKIPPED),
+    Chapter("Isthmus, ledger", "Why a line is in the ledger.", LEDGER),
+    Chapter("Isthmus, gaps", "Why changes may have been missed.", GAPS),
+)
