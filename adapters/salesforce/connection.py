@@ -7,19 +7,22 @@ from random import Random, SystemRandom
 import aiohttp
 import stamina
 
+from adapters.salesforce.allowance import parse_limits
 from adapters.salesforce.catalogue import SalesforceCatalogue
+from adapters.salesforce.circuit import Circuit
 from adapters.salesforce.describe import Descriptions
 from adapters.salesforce.records import SalesforceRecords
 from adapters.salesforce.server_clock import ServerClock
-from adapters.salesforce.session import Session
+from adapters.salesforce.session import Health, Session
 from adapters.salesforce.settings import SalesforceSettings
 from adapters.salesforce.stream import CometdSource
 from adapters.salesforce.tokens import TokenProvider
 from daemon.domain.failure import ConfigurationError
+from daemon.ports.allowance import OPEN_GATE, Gate
 from daemon.ports.clock import Clock
 from daemon.ports.failpoints import NO_FAILPOINTS, Failpoints
 from daemon.ports.meter import Meter
-from daemon.ports.salesforce import Catalogue, ChangeSource
+from daemon.ports.salesforce import ChangeSource, Limits
 
 
 class Salesforce:
@@ -33,6 +36,8 @@ class Salesforce:
         meter: Meter,
         random: Random,
         failpoints: Failpoints = NO_FAILPOINTS,
+        gate: Gate = OPEN_GATE,
+        told: Health = lambda up, reason: None,
     ) -> None:
         server_clock = ServerClock(clock)
         self._settings = settings
@@ -40,22 +45,29 @@ class Salesforce:
         self._meter = meter
         self._failpoints = failpoints
         try:
-            self._tokens = TokenProvider(settings, http, clock, server_clock, meter, failpoints)
+            circuit = Circuit("login", clock, meter, random)
+            self._tokens = TokenProvider(settings, http, clock, server_clock, meter, failpoints, circuit)
         except ValueError as error:
             raise ConfigurationError(
                 "The Salesforce login address cannot be used.",
                 f"{settings.login_url[:200]!r}: {error}.",
                 "Configure the org's My Domain address, such as acme.my.salesforce.com.",
             ) from error
-        session = Session(settings, http, self._tokens, clock, server_clock, meter, random, failpoints)
+        session = self._session = Session(
+            settings, http, self._tokens, clock, server_clock, meter, random, failpoints, gate, told
+        )
         self._descriptions = Descriptions(session)
         self.records = SalesforceRecords(session, self._descriptions)
-        self.catalogue: Catalogue = SalesforceCatalogue(session, self._tokens, self._descriptions)
+        self.catalogue = SalesforceCatalogue(session, self._tokens, self._descriptions)
 
     @property
     def tokens(self) -> TokenProvider:
         """The login that everything here shares."""
         return self._tokens
+
+    async def allowance(self) -> Limits | None:
+        """The org's API allowance, by a call of its own: for where the answers do not tell it. Raises CallFailedError."""
+        return parse_limits(await self._session.get(f"{self._settings.data_path}/limits", "metadata"))
 
     def stream_factory(self) -> ChangeSource:
         """A new source of change events. To be called where an event loop runs."""
@@ -76,12 +88,16 @@ async def connect(
     meter: Meter,
     random: Random | None = None,
     failpoints: Failpoints = NO_FAILPOINTS,
+    gate: Gate = OPEN_GATE,
+    told: Health = lambda up, reason: None,
 ) -> AsyncIterator[Salesforce]:
     """An org, until the block is left. Nothing is sent before it is needed; streams are closed by whoever opened them.
+
+    `gate` is asked before each call that counts against the org's allowance. `told` hears whether the org answers.
 
     Raises ConfigurationError if the login address may not be spoken to.
     """
     stamina.instrumentation.set_on_retry_hooks(())  # its log lines would quote what Salesforce said
     connector = aiohttp.TCPConnector(limit=settings.concurrency + 4, keepalive_timeout=30)
     async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as http:
-        yield Salesforce(settings, http, clock, meter, random or SystemRandom(), failpoints)
+        yield Salesforce(settings, http, clock, meter, random or SystemRandom(), failpoints, gate, told)

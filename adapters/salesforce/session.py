@@ -6,8 +6,8 @@ failure says so. The one exception is a session that has ended: Salesforce then 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
@@ -22,6 +22,7 @@ from yarl import URL
 from adapters.salesforce import faults
 from adapters.salesforce.allowance import parse_limit_info
 from adapters.salesforce.backoff import FullJitter, RetryableError, is_retryable, retry_after
+from adapters.salesforce.circuit import UNWELL, Attempt, Circuit
 from adapters.salesforce.decode import MalformedBodyError, loads
 from adapters.salesforce.http_body import BodyTooLargeError, read_capped
 from adapters.salesforce.login import Token
@@ -30,6 +31,7 @@ from adapters.salesforce.server_clock import ServerClock, parse_http_date
 from adapters.salesforce.settings import SalesforceSettings
 from adapters.salesforce.tokens import TokenProvider
 from daemon.domain.failure import CallFailedError, Failure
+from daemon.ports.allowance import OPEN_GATE, Gate
 from daemon.ports.clock import Clock
 from daemon.ports.failpoints import NO_FAILPOINTS, Failpoint, Failpoints
 from daemon.ports.meter import Meter
@@ -37,8 +39,11 @@ from daemon.ports.salesforce import Limits
 
 _NOT_A_STALE_TOKEN: Final = ("not valid for use with the REST API", "Connected app is not attached")
 _DRAIN_BYTES: Final = 64 * 1024
+_TOO_MANY_AT_ONCE: Final = "ConcurrentRequests"
+"""In the message of REQUEST_LIMIT_EXCEEDED: not the allowance of 24 hours is used up, but too many calls are under way."""
 
 T = TypeVar("T")
+Health = Callable[[bool, str], None]
 Reader = Callable[[aiohttp.ClientResponse, datetime], Awaitable[T]]
 
 
@@ -88,7 +93,10 @@ class Session:
         meter: Meter,
         random: Random,
         failpoints: Failpoints = NO_FAILPOINTS,
+        gate: Gate = OPEN_GATE,
+        told: Health = lambda up, reason: None,
     ) -> None:
+        """`gate` is asked before each call. `told` hears that the org answers, or that it has not for `read_seconds`."""
         self._settings = settings
         self._http = http
         self._tokens = tokens
@@ -97,6 +105,11 @@ class Session:
         self._meter = meter
         self._random = random
         self._failpoints = failpoints
+        self._gate = gate
+        self._told = told
+        self._circuit = Circuit("instance", clock, meter, random)
+        self._answers = 0
+        self._up: bool | None = None
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._limits: Limits | None = None
 
@@ -186,29 +199,70 @@ class Session:
         return await self._exchange(request, await self._tokens.renew(token), reader)
 
     async def _exchange(self, request: Request, token: Token, reader: Reader[T]) -> T:
+        self._circuit.check()
+        await self._gate.admit(request.purpose)
         async with self._slots:
-            started = self._clock.monotonic()
-            outcome = "transport"
-            try:
-                response = await self._open(request, token)
-                date = self._observe(response, self._clock.monotonic() - started)
-                if response.status >= 300:
-                    outcome = _outcome_of(response.status)
-                    raise await self._refused(request, response)
-                if not request.safe:
-                    await self._failpoints.reach(Failpoint.REPLY_UNREAD)
-                result = await reader(response, date)
-                outcome = "ok"
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                raise self._unanswered(request, error) from error
-            except BodyTooLargeError as error:
-                raise CallFailedError(self._too_large(request, error)) from error
-            finally:
-                elapsed = self._clock.monotonic() - started
-                self._meter.count("isthmus_salesforce_requests_total", api=request.api, outcome=outcome)
-                self._meter.count("isthmus_salesforce_api_calls_total", purpose=request.purpose)
-                self._meter.observe("isthmus_salesforce_request_duration_seconds", elapsed, api=request.api)
-            return result
+            with self._circuit.call() as attempt, self._watched():
+                return await self._tried(request, token, reader, attempt)
+
+    async def _tried(self, request: Request, token: Token, reader: Reader[T], attempt: Attempt) -> T:
+        started = self._clock.monotonic()
+        outcome = "transport"
+        try:
+            response = await self._open(request, token)
+            self._heard(response, attempt)
+            date = self._observe(response, self._clock.monotonic() - started)
+            if response.status >= 300:
+                outcome = _outcome_of(response.status)
+                raise await self._refused(request, response, attempt)
+            if not request.safe:
+                await self._failpoints.reach(Failpoint.REPLY_UNREAD)
+            result = await reader(response, date)
+            outcome = "ok"
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            attempt.failed(type(error).__name__)
+            self._tell(False, f"no answer: {_text(error)}")
+            raise self._unanswered(request, error) from error
+        except BodyTooLargeError as error:
+            raise CallFailedError(self._too_large(request, error)) from error
+        finally:
+            elapsed = self._clock.monotonic() - started
+            self._meter.count("isthmus_salesforce_requests_total", api=request.api, outcome=outcome)
+            self._meter.count("isthmus_salesforce_api_calls_total", purpose=request.purpose)
+            self._meter.observe("isthmus_salesforce_request_duration_seconds", elapsed, api=request.api)
+        return result
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Tell when nothing at all has answered for `read_seconds`, though the call itself may be waited for much longer."""
+        answers, limit = self._answers, self._settings.read_seconds
+
+        def silent() -> None:
+            if self._answers == answers:
+                self._tell(False, f"no answer for {limit:.0f} s")
+
+        timer = asyncio.get_running_loop().call_later(limit, silent)
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _heard(self, response: aiohttp.ClientResponse, attempt: Attempt) -> None:
+        """Somebody answered: what that says of the host."""
+        self._answers += 1
+        if response.status >= 500 or response.status in UNWELL:
+            asked = retry_after(response.headers.get("Retry-After"), self._clock)
+            attempt.failed(f"HTTP {response.status}", asked)
+            self._tell(False, f"Salesforce answers with HTTP {response.status}")
+        else:
+            attempt.answered()
+            self._tell(True, "answering")
+
+    def _tell(self, up: bool, reason: str) -> None:
+        """Tell how the org does, where that has changed."""
+        if up is not self._up:
+            self._up = up
+            self._told(up, reason)
 
     async def _open(self, request: Request, token: Token) -> aiohttp.ClientResponse:
         return await self._http.request(
@@ -265,21 +319,32 @@ class Session:
             self._limits = limits
             self._meter.gauge("isthmus_salesforce_api_calls_used", limits.used)
             self._meter.gauge("isthmus_salesforce_api_calls_limit", limits.limit)
+            self._gate.told(limits)
         return date or self._server_clock.now().replace(microsecond=0)
 
-    async def _refused(self, request: Request, response: aiohttp.ClientResponse) -> CallFailedError:
+    async def _refused(
+        self, request: Request, response: aiohttp.ClientResponse, attempt: Attempt
+    ) -> CallFailedError:
         try:
             body = await read_capped(response, _DRAIN_BYTES)
         except BodyTooLargeError:
             body = b""
         finally:
             response.release()
+        failure = faults.of_response(response.status, body)
+        if failure.code == "REQUEST_LIMIT_EXCEEDED":
+            self._heard_of_limit(failure, attempt)
         if not request.safe:
             return CallFailedError(faults.of_write(response.status, body))
-        failure = faults.of_response(response.status, body)
         if not is_retryable(response.status, failure):
             return CallFailedError(failure)
         return RetryableError(failure, retry_after(response.headers.get("Retry-After"), self._clock))
+
+    def _heard_of_limit(self, failure: Failure, attempt: Attempt) -> None:
+        if _TOO_MANY_AT_ONCE in failure.message:
+            attempt.failed("too many calls at once")
+        else:
+            self._gate.refused()
 
     def _unanswered(self, request: Request, error: Exception) -> CallFailedError:
         if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):

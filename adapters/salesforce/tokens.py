@@ -6,10 +6,13 @@ does, and share its failure as well as its success. When to try again after a fa
 
 import asyncio
 from collections.abc import Coroutine
+from random import SystemRandom
 from typing import Any, Final
 
 import aiohttp
 
+from adapters.salesforce.backoff import retry_after
+from adapters.salesforce.circuit import UNWELL, Attempt, Circuit
 from adapters.salesforce.decode import MalformedBodyError, loads
 from adapters.salesforce.faults import no_answer, of_token, senseless, unreachable
 from adapters.salesforce.hosts import checked_origin
@@ -37,6 +40,7 @@ class TokenProvider:
         server_clock: ServerClock,
         meter: Meter,
         failpoints: Failpoints = NO_FAILPOINTS,
+        circuit: Circuit | None = None,
     ) -> None:
         """Raises ValueError if the login address may not be spoken to."""
         origin = checked_origin(settings.login_url, settings.domain_suffixes, settings.insecure_hosts)
@@ -47,6 +51,7 @@ class TokenProvider:
         self._server_clock = server_clock
         self._meter = meter
         self._failpoints = failpoints
+        self._circuit = circuit or Circuit("login", clock, meter, SystemRandom())
         self._lock = asyncio.Lock()
         self._current: Token | None = None
         self._refresh: str | None = None
@@ -108,7 +113,8 @@ class TokenProvider:
 
     async def _ask(self) -> Token:
         form = grant(self._settings.login, self._refresh, self._server_clock.now())
-        answer = await self._post(form)
+        with self._circuit.call() as attempt:
+            answer = await self._post(form, attempt)
         token = token_of(answer, self._settings)
         await self._failpoints.reach(Failpoint.LOGGED_IN)
         login = self._settings.login
@@ -122,7 +128,7 @@ class TokenProvider:
             await login.store_refresh_token(rotated)
         return token
 
-    async def _post(self, form: dict[str, str]) -> Any:
+    async def _post(self, form: dict[str, str], attempt: Attempt) -> Any:
         started = self._clock.monotonic()
         outcome = "transport"
         limits = aiohttp.ClientTimeout(
@@ -135,13 +141,20 @@ class TokenProvider:
                 body = await read_capped(response, _ANSWER_BYTES)
                 date = parse_http_date(response.headers.get("Date"))
                 self._server_clock.observe(date, self._clock.monotonic() - started)
+                if response.status >= 500 or response.status in UNWELL:
+                    asked = retry_after(response.headers.get("Retry-After"), self._clock)
+                    attempt.failed(f"HTTP {response.status}", asked)
+                else:
+                    attempt.answered()
                 outcome = "ok" if response.status == 200 else "client_error"
                 if response.status != 200:
                     raise CallFailedError(of_token(response.status, body))
                 return loads(body)
         except aiohttp.ClientConnectorError as error:
+            attempt.failed(type(error).__name__)
             raise CallFailedError(unreachable(f"no connection for a token: {error}")) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            attempt.failed(type(error).__name__)
             raise CallFailedError(
                 no_answer(f"no answer for a token: {type(error).__name__}: {error}")
             ) from error

@@ -13,7 +13,7 @@ import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Self
 
@@ -72,7 +72,8 @@ class Shutdown:
         self._last_resort = threading.Timer(self._limit, self._end, args=(0,))
         self._last_resort.daemon = True
         self._last_resort.start()
-        _log.info("stopping", reason=reason)
+        with suppress(OSError):  # whoever read what we print may be gone, and that is often why we stop
+            _log.info("stopping", reason=reason)
 
     @asynccontextmanager
     async def interruptible(self) -> AsyncIterator[None]:

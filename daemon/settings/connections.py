@@ -68,9 +68,20 @@ class RefreshTokenAuth(Section):
 Auth = Annotated[JwtAuth | ClientCredentialsAuth | RefreshTokenAuth, Field(discriminator="flow")]
 
 
+class ApiBudgetSettings(Section):
+    """Our share of the org's API calls in any 24 hours."""
+
+    share: float = Field(default=0.40, gt=0, le=1)
+    """The part of the org's allowance that is ours. At 80 % of it work is slowed, at 90 % loads and updates wait, at 95 % all writing."""
+    reserve: int = Field(default=5000, ge=0)
+    """Calls that must stay left for the org's other clients; at most half of the allowance is kept."""
+
+
 class LimitSettings(Section):
     """How hard Salesforce may be used."""
 
+    api_budget: ApiBudgetSettings = ApiBudgetSettings()
+    """Our share of the org's API calls in any 24 hours."""
     concurrency: int = Field(default=8, ge=1, le=50)
     """Requests under way at once. Salesforce allows 25 long ones to an org."""
     bulk_from: int = Field(default=2000, ge=1)

@@ -112,6 +112,35 @@ def test_a_second_signal_ends_at_once(second: signal.Signals) -> None:
         assert process.wait(timeout=1) == -second  # a shell shows 128 + the signal
 
 
+UNREAD = """
+import sys
+from daemon.runtime.runner import run
+from daemon.runtime.shutdown import Shutdown
+
+async def main():
+    with Shutdown(limit=5) as stop:
+        print("ready", file=sys.stderr, flush=True)
+        await stop.requested.wait()
+        print("drained", file=sys.stderr, flush=True)
+    return 0
+
+sys.exit(run(main))
+"""
+
+
+def test_a_stop_is_not_disturbed_by_a_log_that_nobody_reads() -> None:
+    """Where no log is set up, lines go to standard output, and whoever read that has gone."""
+    command = [sys.executable, "-c", UNREAD]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stderr.readline() == "ready\n"
+        process.stdout.close()
+        process.terminate()
+        assert process.stderr.read().splitlines()[:1] == ["drained"]
+        process.wait(timeout=5)
+
+
 def test_a_closed_terminal_that_says_so_twice_does_not_cut_the_drain_short() -> None:
     with started("drains", 5) as process:
         process.send_signal(signal.SIGHUP)
