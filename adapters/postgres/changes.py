@@ -43,7 +43,7 @@ def change_of(record: Mapping[str, Any]) -> Change:
 
 
 async def pending(session: Session, limit: int) -> list[Change]:
-    """What may be taken up now, oldest first."""
+    """What may be taken up now, by turns among the transactions that stored it; in the order of ids."""
     return [change_of(record) for record in await session.fetch(_PURPOSE, QUERIES["changes_pending"], limit)]
 
 
@@ -58,6 +58,11 @@ async def of_rows(session: Session, step: str, keys: Sequence[str]) -> dict[str,
 async def unsettled_records(session: Session, ids: Sequence[str]) -> frozenset[str]:
     """The Salesforce ids among these that have a stored change."""
     return frozenset(r["sf_id"] for r in await session.fetch(_PURPOSE, QUERIES["unsettled_records"], ids))
+
+
+async def unread_records(session: Session, step: str, ids: Sequence[str]) -> frozenset[str]:
+    """The Salesforce ids among these that have a stored change, or all of them while their object is to be read whole."""
+    return frozenset(r["sf_id"] for r in await session.fetch(_PURPOSE, QUERIES["unread_records"], step, ids))
 
 
 async def creates_in_doubt(session: Session, step: str, field: str) -> frozenset[str]:
@@ -101,6 +106,7 @@ async def defer(session: Session, deferrals: Sequence[Deferral]) -> None:
             _text(d.reason),
             _text(d.advice),
             d.waiting_for,
+            d.external_id,
         )
         for d in deferrals
     ]

@@ -6,7 +6,7 @@ failed. Records go without `allOrNone`, so one bad record does not take the othe
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from adapters.salesforce import faults, soql
 from adapters.salesforce.ids import id18
@@ -15,6 +15,9 @@ from adapters.salesforce.session import Request, Session
 from daemon.domain.failure import CallFailedError
 from daemon.domain.plan import Operation
 from daemon.ports.salesforce import ObjectDescription, RecordWrite, WriteResult
+
+_GOVERNOR: Final = "System.LimitException"
+"""Automation ran out of what Salesforce grants one transaction (CPU time, queries): all records of a call together did that."""
 
 
 class CollectionWriter:
@@ -76,7 +79,8 @@ def _result(write: RecordWrite, item: Any, at: datetime) -> WriteResult:
     if not isinstance(item, Mapping):
         return WriteResult(id=write.id, failure=faults.unknown_outcome("a record's result makes no sense"))
     if item.get("success") is not True:
-        return WriteResult(id=write.id, failure=faults.of_record(item.get("errors")))
+        failure = faults.of_record(item.get("errors"))
+        return WriteResult(id=write.id, failure=failure, shared=_GOVERNOR in failure.message)
     found = item.get("id")
     record_id = id18(found) if isinstance(found, str) else write.id
     created = item.get("created") is True or (

@@ -15,8 +15,7 @@ from adapters.salesforce.describe import Descriptions
 from adapters.salesforce.payload import refusal
 from adapters.salesforce.session import Session
 from daemon.domain.failure import CallFailedError
-from daemon.domain.plan import Operation
-from daemon.ports.salesforce import ObjectDescription, RecordWrite, WriteResult
+from daemon.ports.salesforce import CONDITIONAL, ObjectDescription, RecordWrite, WriteResult
 
 _UNHEARD = faults.unknown_outcome("the call was given up before its answer came")
 
@@ -45,14 +44,14 @@ class Writer:
             return [WriteResult(id=write.id, failure=error.failure) for write in writes]
         # Until its call says otherwise: a task that is cancelled alone says nothing at all.
         for index in sendable:
-            results[index] = WriteResult(id=writes[index].id, failure=_UNHEARD)
+            results[index] = WriteResult(id=writes[index].id, failure=_UNHEARD, shared=True)
 
         async def run(sender: Sender, indexes: Sequence[int]) -> None:
             batch = [writes[index] for index in indexes]
             try:
                 answers = await sender(description, fields, batch)
             except CallFailedError as error:
-                answers = [WriteResult(id=write.id, failure=error.failure) for write in batch]
+                answers = [WriteResult(id=write.id, failure=error.failure, shared=True) for write in batch]
             for index, answer in zip(indexes, answers, strict=True):
                 results[index] = answer
 
@@ -64,21 +63,12 @@ class Writer:
     def _calls(self, writes: Batch, sendable: Sequence[int]) -> list[tuple[Sender, list[int]]]:
         groups: dict[tuple[str, str], list[int]] = {}
         for index in sendable:
-            groups.setdefault(_group(writes[index]), []).append(index)
+            groups.setdefault(writes[index].call, []).append(index)
         settings = self._session.settings
         calls: list[tuple[Sender, list[int]]] = []
         for (kind, _), indexes in groups.items():
-            conditional = kind == "conditional"
+            conditional = kind == CONDITIONAL
             sender: Sender = self._conditional.send if conditional else self._collection.send
             size = settings.conditional_batch_size if conditional else settings.batch_size
             calls.extend((sender, indexes[start : start + size]) for start in range(0, len(indexes), size))
         return calls
-
-
-def _group(write: RecordWrite) -> tuple[str, str]:
-    """What a call must have in common: the operation, and the external id's field of an upsert."""
-    if write.operation is Operation.UPDATE and write.unmodified_since is not None:
-        return "conditional", ""
-    if write.operation is Operation.CREATE and write.external_id is not None:
-        return "upsert", write.external_id[0]
-    return write.operation.value, ""

@@ -1,17 +1,22 @@
 """The worker's writes to Salesforce: marked before they are sent, told apart afterwards."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from daemon.domain.canonical import from_salesforce, to_salesforce
-from daemon.domain.mapping import Step
+from daemon.domain.mapping import Kind, Step
 from daemon.domain.plan import Operation, Write
 from daemon.domain.value import Raw, Values
 from daemon.flow.cases import Case, look_back
+from daemon.flow.delivery import Delivery
 from daemon.flow.parts import Parts
-from daemon.flow.reading import read_fields
 from daemon.ports.failpoints import Failpoint
-from daemon.ports.salesforce import RecordWrite, WriteResult
+from daemon.ports.salesforce import RecordWrite
+from daemon.reconcile.batching import lockable
+from daemon.reconcile.pace import blamed, company
+
+ANSWERED_SECONDS: Final = 300.0
+"""For so long an answer to some write shows that Salesforce does answer writes."""
 
 
 async def send(parts: Parts, step: Step, cases: Sequence[Case]) -> None:
@@ -28,14 +33,22 @@ async def send(parts: Parts, step: Step, cases: Sequence[Case]) -> None:
         if not outgoing:
             return
         await parts.failpoints.reach(Failpoint.WRITES_MARKED)
-        writes = [_record_write(step, case) for case in outgoing]
         parts.meter.gauge("isthmus_in_flight_records", len(outgoing), step=step.name, direction="push")
-        results = await _written(parts, step, writes)
+        await _deliver(parts, step, outgoing)
         await parts.failpoints.reach(Failpoint.REPLY_PARSED)
     parts.meter.gauge("isthmus_in_flight_records", 0, step=step.name, direction="push")
-    parts.meter.observe("isthmus_batch_records", len(outgoing), step=step.name, direction="push")
-    for case, result in zip(outgoing, results, strict=True):
+
+
+async def _deliver(parts: Parts, step: Step, outgoing: Sequence[Case]) -> None:
+    """Give each case the result of its write."""
+    delivery = Delivery(parts, step, [_record_write(step, case) for case in outgoing])
+    companies = [company(case.ours) for case in outgoing]
+    results = await delivery.run(companies, [_locks(step, case) for case in outgoing])
+    answered = parts.sizes.answered_within(ANSWERED_SECONDS, parts.clock.monotonic())
+    for index, (case, result) in enumerate(zip(outgoing, results, strict=True)):
         case.result = result
+        tries = case.ours[-1].attempts + 1
+        case.blamed = index in delivery.alone and blamed(tries, step.retry, others_answered=answered)
 
 
 async def _marked(parts: Parts, wanted: Sequence[Case]) -> list[Case]:
@@ -54,15 +67,15 @@ async def _marked(parts: Parts, wanted: Sequence[Case]) -> list[Case]:
     return outgoing
 
 
-async def _written(parts: Parts, step: Step, writes: Sequence[RecordWrite]) -> list[WriteResult]:
-    """Results in the order of the writes, sent in portions of the step's batch size, side by side."""
-    size = step.batch_size
-    portions = [writes[start : start + size] for start in range(0, len(writes), size)]
-    fields = read_fields(step)
-    answers = await asyncio.gather(
-        *(parts.records.write(step.object, fields, portion) for portion in portions)
-    )
-    return [result for answer in answers for result in answer]
+def _locks(step: Step, case: Case) -> frozenset[str]:
+    """The records that the write may lock, as far as they are known: its own, and its parents before and after."""
+    parents = [mapped.name for mapped in step.fields if mapped.kind is Kind.REFERENCE]
+    known: list[Mapping[str, object]] = [case.sent]
+    if case.record is not None:
+        known.append(case.record.values)
+    elif case.link is not None:
+        known.append(case.link.base)
+    return lockable([case.sf_id, *(values.get(name) for values in known for name in parents)])
 
 
 def _stored(case: Case) -> Mapping[str, Raw]:

@@ -1,12 +1,13 @@
 """From the kind of a failure to what happens next: one table, and the pace of trying again."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final, assert_never
 
-from daemon.domain.failure import FailureKind
+from daemon.domain.failure import FailureKind, Reason
 from daemon.domain.mapping import Retry
+from daemon.reconcile.pace import MOST_TRIES
 
 
 class Remedy(StrEnum):
@@ -39,6 +40,9 @@ REMEDIES: Final[dict[FailureKind, Remedy]] = {
 
 PARKED_RETRY: Final = timedelta(hours=1)
 """How often a parked change is tried again by itself: a cause that somebody removed needs no second act."""
+
+LOCK_PATIENCE: Final = 3
+"""How much longer than after another failure the first wait for a lock may be: Salesforce itself has waited ten seconds by then."""
 
 REREADS: Final = 3
 """How often a change is decided anew at once before it takes the pace of RETRY."""
@@ -75,6 +79,15 @@ def next_try(kind: FailureKind, retry: Retry, attempts: int, jitter: float) -> N
             return NextTry(False, backoff(retry, tried, jitter), tried)
         case never:
             assert_never(never)
+
+
+def paced(retry: Retry, reason: Reason) -> Retry:
+    """How a step tries again after this reason: what a lock refused at most five times, and not so soon."""
+    if reason is not Reason.ROW_LOCK:
+        return retry
+    return replace(
+        retry, attempts=min(retry.attempts, MOST_TRIES), first=min(retry.maximum, retry.first * LOCK_PATIENCE)
+    )
 
 
 def backoff(retry: Retry, attempt: int, jitter: float) -> timedelta:

@@ -1,16 +1,7 @@
 -- name: changes_pending
-(
-    SELECT * FROM isthmus.change
-    WHERE due IS NULL AND state IN ('pending', 'sent')
-    ORDER BY id LIMIT $1
-)
-UNION ALL
-(
-    SELECT * FROM isthmus.change
-    WHERE due <= clock_timestamp()
-    ORDER BY due LIMIT $1
-)
-ORDER BY id LIMIT $1
+SELECT c.* FROM isthmus.change AS c
+WHERE c.id = ANY (ARRAY(SELECT due.id FROM isthmus.due_changes($1) AS due))
+ORDER BY c.id
 
 -- name: changes_of_rows
 SELECT * FROM isthmus.change
@@ -20,6 +11,16 @@ ORDER BY id
 -- name: unsettled_records
 SELECT DISTINCT sf_id FROM isthmus.change
 WHERE side = 'salesforce' AND sf_id = ANY ($1::text[])
+
+-- name: unread_records
+SELECT DISTINCT sf_id FROM isthmus.change
+WHERE side = 'salesforce' AND sf_id = ANY ($2::text[])
+UNION
+SELECT sf_id FROM unnest($2::text[]) AS asked (sf_id)
+WHERE EXISTS (
+    SELECT FROM isthmus.change
+    WHERE step = $1 AND kind = 'reread' AND side = 'salesforce' AND state <> 'parked' AND sf_id IS NULL
+)
 
 -- name: creates_in_doubt
 SELECT DISTINCT sent ->> $2 AS external_id FROM isthmus.change
@@ -55,18 +56,20 @@ DELETE FROM isthmus.change
 WHERE side = 'postgres' AND key = ANY ($2::text[]) AND step = $1 AND id <= $3
 
 -- name: settle_records
-DELETE FROM isthmus.change
-WHERE side = 'salesforce' AND sf_id = ANY ($1::text[]) AND id <= $2
+DELETE FROM isthmus.change AS c
+USING unnest($1::text[], $2::bigint[]) AS done (sf_id, up_to)
+WHERE c.side = 'salesforce' AND c.sf_id = done.sf_id AND c.id <= done.up_to
 
 -- name: defer
 UPDATE isthmus.change AS c
 SET
     state = d.state, due = d.due, attempts = d.attempts, code = d.code, reason = d.reason, advice = d.advice,
-    waiting_for = d.waiting_for,
+    waiting_for = d.waiting_for, external_id = coalesce(d.external_id, c.external_id),
     since = CASE WHEN c.state = d.state THEN c.since ELSE clock_timestamp() END
 FROM unnest(
-    $1::bigint[], $2::text[], $3::timestamptz[], $4::integer[], $5::text[], $6::text[], $7::text[], $8::text[]
-) AS d (id, state, due, attempts, code, reason, advice, waiting_for)
+    $1::bigint[], $2::text[], $3::timestamptz[], $4::integer[], $5::text[], $6::text[], $7::text[], $8::text[],
+    $9::text[]
+) AS d (id, state, due, attempts, code, reason, advice, waiting_for, external_id)
 WHERE c.id = d.id
 
 -- name: release_waiting
@@ -97,6 +100,14 @@ WHERE (state = 'parked' OR (state = 'held' AND id = ANY ($1::bigint[])))
 INSERT INTO isthmus.change (step, side, kind, source, at, key)
 SELECT step, 'postgres', 'update', $2, clock_timestamp(), pg_key
 FROM isthmus.link WHERE step = $1 AND state = 'linked'
+
+-- name: forget_seen
+UPDATE isthmus.link SET seen = NULL WHERE step = $1 AND state = 'linked' AND seen IS NOT NULL
+
+-- name: resume
+UPDATE isthmus.change
+SET state = CASE state WHEN 'parked' THEN 'pending' ELSE state END, due = CASE state WHEN 'held' THEN due END
+WHERE step = $1 AND (code = $2 OR split_part(reason, ': ', 1) = ANY ($3::text[])) AND (due IS NOT NULL OR state = 'parked')
 
 -- name: faulty_capture
 SELECT DISTINCT step FROM isthmus.capture_fault

@@ -1,0 +1,139 @@
+"""One round's writes of a step on their way to Salesforce: lanes side by side, the requests of a lane one by one.
+
+A request that was refused as a whole, so that nothing of it was done, is divided until the record is found in which it
+lies. One that was not answered is never repeated here: its records stay in doubt, and are read before anything more.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+
+from daemon.domain.failure import Failure, FailureKind, Reason
+from daemon.domain.mapping import Step
+from daemon.flow.parts import Parts
+from daemon.flow.reading import read_fields
+from daemon.ports.salesforce import CONDITIONAL, CONDITIONAL_MOST, RecordWrite, WriteResult
+from daemon.reconcile.batching import Parcel, Portion, lanes
+from daemon.reconcile.pace import LARGEST, affordable, divisible
+
+log = structlog.get_logger(__name__)
+
+SLOW_SECONDS: Final = 5.0
+"""A request that takes longer than this is too large for what the org does with it."""
+
+HINT_EVERY: Final = 600.0
+"""At most once in so many seconds an object's slowness is told of."""
+
+HOPELESS: Final = 8
+"""So many records refused alone for one reason, and nothing taken: it does not lie in the records."""
+
+GIVEN_UP: Final = 10
+"""So many requests without an answer, and none with: the rest of the round is not sent."""
+
+_NOT_SENT: Final = Failure(
+    FailureKind.BUSY,
+    Reason.TRANSPORT,
+    "not_sent",
+    "Salesforce answered none of the writes before it, so it was not sent.",
+    "Nothing to do: it is sent as soon as Salesforce answers.",
+)
+
+
+class Delivery:
+    """Sends the writes of one round of a step, and learns from it how many to send in one request."""
+
+    def __init__(self, parts: Parts, step: Step, writes: Sequence[RecordWrite]) -> None:
+        self._parts = parts
+        self._step = step
+        self._writes = writes
+        self._results: list[WriteResult] = [WriteResult() for _ in writes]
+        self._refused_alone: Counter[str] = Counter()
+        self._answered = 0
+        self._unanswered = 0
+        self._trouble = False
+        self._used = 0
+        self.alone: set[int] = set()
+        """Indexes of the writes that had a request of their own, among those that were sent."""
+
+    async def run(self, companies: Sequence[int], locks: Sequence[frozenset[str]]) -> list[WriteResult]:
+        """A result for each write, in order. `companies` and `locks` belong to the writes, as `Parcel` tells."""
+        size = self._parts.sizes.of(self._step.object, self._step.batch_size)
+        parcels = [
+            Parcel(write.call, CONDITIONAL_MOST if write.call[0] == CONDITIONAL else most, ids)
+            for write, most, ids in zip(self._writes, affordable(companies), locks, strict=True)
+        ]
+        await asyncio.gather(*(self._drive(lane) for lane in lanes(parcels, size)))
+        self._learn()
+        return self._results
+
+    async def _drive(self, lane: Sequence[Portion]) -> None:
+        for portion in lane:
+            await self._deliver(portion)
+
+    async def _deliver(self, portion: Portion) -> None:
+        results = await self._call(portion)
+        for index, result in zip(portion, results, strict=True):
+            self._results[index] = result
+        whole = results[0].failure if all(result.shared for result in results) else None
+        if whole is None or not divisible(whole):
+            return
+        if len(portion) == 1:
+            self._refused_alone[whole.code] += 1
+        elif not self._is_hopeless(whole):
+            middle = len(portion) // 2
+            await self._deliver(portion[:middle])
+            await self._deliver(portion[middle:])
+
+    async def _call(self, portion: Portion) -> Sequence[WriteResult]:
+        writes = [self._writes[index] for index in portion]
+        if self._unanswered >= GIVEN_UP and not self._answered:
+            return [WriteResult(id=write.id, failure=_NOT_SENT) for write in writes]
+        if len(portion) == 1:
+            self.alone.update(portion)
+        clock, started = self._parts.clock, self._parts.clock.monotonic()
+        results = await self._parts.records.write(self._step.object, read_fields(self._step), writes)
+        self._weigh(len(portion), results, clock.monotonic() - started)
+        return results
+
+    def _weigh(self, size: int, results: Sequence[WriteResult], seconds: float) -> None:
+        """Note what a request tells of Salesforce and of the size of requests."""
+        self._parts.meter.observe("isthmus_batch_records", size, step=self._step.name, direction="push")
+        self._used = max(self._used, size)
+        failures = [(result.shared, result.failure) for result in results if result.failure is not None]
+        unanswered = any(shared and f.kind is FailureKind.UNKNOWN_OUTCOME for shared, f in failures)
+        whole = any(shared and divisible(f) for shared, f in failures)
+        if unanswered:
+            self._unanswered += 1
+        elif not any(shared for shared, _ in failures):
+            self._answered += 1
+            self._parts.sizes.note_answer(self._parts.clock.monotonic())
+        locked = any(failure.reason is Reason.ROW_LOCK for _, failure in failures)
+        slow = seconds > SLOW_SECONDS
+        self._trouble |= size > 1 and (unanswered or whole or locked or slow)
+        if slow:
+            self._hint(size, seconds)
+
+    def _is_hopeless(self, failure: Failure) -> bool:
+        return not self._answered and self._refused_alone[failure.code] >= HOPELESS
+
+    def _learn(self) -> None:
+        step = self._step
+        size = self._parts.sizes.learn(
+            step.object, step.batch_size, trouble=self._trouble, used=min(self._used, LARGEST)
+        )
+        self._parts.meter.gauge("isthmus_batch_size", size, object=step.object)
+
+    def _hint(self, size: int, seconds: float) -> None:
+        if self._parts.sizes.may_hint(self._step.object, self._parts.clock.monotonic(), HINT_EVERY):
+            log.warning(
+                "slow_batch",
+                object=self._step.object,
+                step=self._step.name,
+                records=size,
+                seconds=round(seconds, 1),
+                advice=f"Look at the triggers and flows of {self._step.object} in Salesforce, or lower batch_size of step "
+                f"{self._step.name}; smaller requests are tried by themselves.",
+            )

@@ -1,0 +1,73 @@
+"""In what company a write goes out: how many records to a request, and how few once something went wrong."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from daemon.domain.change import Change
+from daemon.domain.failure import Failure, FailureKind, Reason
+from daemon.domain.mapping import Retry
+
+LARGEST: Final = 200
+"""More records than these Salesforce takes in no Collections call."""
+
+UNANSWERED: Final = "unanswered_alone"
+"""The code of a change whose write went out alone, again and again, and was never answered."""
+
+UNANSWERED_CODES: Final = frozenset({"UNKNOWN_OUTCOME", UNANSWERED})
+MOST_TRIES: Final = 5
+"""A record to which a failing request or a lock was brought down is parked after so many tries."""
+
+CAUTIOUS_CALLS: Final = 100
+"""At most about so many requests of one round are spent on records under suspicion."""
+
+_STEP: Final = 4
+_GROWTH: Final = 20
+_DIVISIBLE: Final = frozenset({FailureKind.REJECTED, FailureKind.DEFECT, FailureKind.CONFIGURATION})
+
+
+def shrunk(size: int) -> int:
+    """The size after trouble."""
+    return max(1, size // 2)
+
+
+def grown(size: int, most: int) -> int:
+    """The size after a clean round: a twentieth of the most that it may be is added."""
+    return min(most, size + max(1, most // _GROWTH))
+
+
+def company(changes: Sequence[Change]) -> int:
+    """The most records that may share a request with the write of these changes, itself included.
+
+    What a request without an answer carried goes out in ever smaller company: a quarter at each try, alone at the fifth. What
+    was refused because of a lock goes alone.
+    """
+    most = LARGEST
+    for change in changes:
+        if change.code == UNANSWERED or (change.reason or "").startswith(f"{Reason.ROW_LOCK}:"):
+            most = 1
+        elif change.code in UNANSWERED_CODES:
+            most = min(most, max(1, LARGEST // _STEP**change.attempts))
+    return most
+
+
+def affordable(companies: Sequence[int]) -> list[int]:
+    """The same companies, but so large that all those under suspicion take about `CAUTIOUS_CALLS` requests and no more."""
+    suspects = Counter(most for most in companies if most < LARGEST)
+    least = 1
+    while sum(count / max(most, least) for most, count in suspects.items()) > CAUTIOUS_CALLS:
+        least += 1
+    return [max(most, least) for most in companies]
+
+
+def divisible(failure: Failure) -> bool:
+    """Whether a whole request failed in a way that says: nothing was done, and it may lie in one of its records."""
+    return failure.kind in _DIVISIBLE
+
+
+def blamed(tries: int, retry: Retry, *, others_answered: bool) -> bool:
+    """Whether a write that went out alone and was not answered is at fault itself, after so many tries.
+
+    Where nothing else was answered either, Salesforce may be at fault: then it takes as many tries as any failure.
+    """
+    return tries >= (MOST_TRIES if others_answered else max(MOST_TRIES, retry.attempts))
