@@ -1,6 +1,6 @@
 """The catalogue port: what the org says of itself."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from adapters.salesforce import faults
@@ -29,6 +29,16 @@ class SalesforceCatalogue:
     async def describe(self, name: str) -> ObjectDescription | None:
         """One object as it is now, or None if it does not exist or this user may not see it."""
         return await self._descriptions.fresh(name)
+
+    async def describe_all(
+        self, names: Sequence[str], *, whole: bool = False
+    ) -> Mapping[str, ObjectDescription]:
+        """Implements `daemon.ports.schemas.Objects`."""
+        return await self._descriptions.all(names, whole=whole)
+
+    def when_outdated(self, tell: Callable[[], None]) -> None:
+        """Implements `daemon.ports.schemas.Objects`."""
+        self._descriptions.when_outdated(tell)
 
     async def versions(self) -> Sequence[str]:
         """The API versions that the org serves, oldest first. Before a login the login host is asked."""

@@ -1,16 +1,21 @@
 """Descriptions of objects, read once and kept: what a sync must know of fields before it can read or write them."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from adapters.salesforce import faults
-from adapters.salesforce.session import Session
+from adapters.salesforce.server_clock import http_date
+from adapters.salesforce.session import Request, Session
 from adapters.salesforce.soql import name as checked_name
 from daemon.domain.failure import CallFailedError, FailureKind
 from daemon.ports.salesforce import FieldDescription, ObjectDescription
 
 NUMERIC_TYPES: Final = frozenset({"int", "long", "double", "currency", "percent"})
+INNER_MOST: Final = 25
+SAME_TIME: Final = timedelta(minutes=1)
+"""How long after an answer a change is still asked for: dates are whole seconds, and a change takes a while to be dated."""
 COMPOUND_TYPES: Final = frozenset({"address", "location"})
 
 
@@ -21,6 +26,59 @@ class Descriptions:
         self._session = session
         self._known: dict[str, ObjectDescription] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self._as_of: dict[str, datetime] = {}
+        self._tell: Callable[[], None] = lambda: None
+
+    def when_outdated(self, tell: Callable[[], None]) -> None:
+        """Have `tell` called when an object turns out to be different from its description."""
+        self._tell = tell
+
+    async def all(self, names: Sequence[str], *, whole: bool = False) -> dict[str, ObjectDescription]:
+        """Those of these objects that exist for this user, as the org gives them now: one call for up to 25.
+
+        What has not changed since it was asked for is not sent again, unless it is wanted `whole`. Raises CallFailedError.
+        """
+        found: dict[str, ObjectDescription] = {}
+        for start in range(0, len(names), INNER_MOST):
+            chunk = names[start : start + INNER_MOST]
+            inner = [self._inner(index, name, whole=whole) for index, name in enumerate(chunk)]
+            path = f"{self._session.settings.data_path}/composite"
+            body = {"allOrNone": False, "compositeRequest": inner}
+            answer = await self._session.send(
+                Request("POST", path, "metadata", body, safe=True, api="composite")
+            )
+            answers = _by_reference(answer.json())
+            for index, name in enumerate(chunk):
+                description = self._answered(name, answers.get(f"d{index}"), answer.date)
+                if description is not None:
+                    found[name] = description
+        return found
+
+    def _inner(self, index: int, name: str, *, whole: bool) -> dict[str, Any]:
+        url = f"{self._session.settings.data_path}/sobjects/{checked_name(name)}/describe"
+        inner: dict[str, Any] = {"method": "GET", "url": url, "referenceId": f"d{index}"}
+        since = self._as_of.get(name)
+        if since is not None and name in self._known and not whole:
+            inner["httpHeaders"] = {"If-Modified-Since": http_date(since)}
+        return inner
+
+    def _answered(
+        self, name: str, answer: Mapping[str, Any] | None, at: datetime
+    ) -> ObjectDescription | None:
+        if answer is None:
+            raise CallFailedError(faults.senseless(f"the composite answer does not speak of {name}"))
+        status, known = answer.get("httpStatusCode"), self._known.get(name)
+        if status == 304 and known is not None:
+            return known
+        if status == 200:
+            self._as_of[name] = at - SAME_TIME
+            self._known[name] = parse_object(answer.get("body"))
+            return self._known[name]
+        failure = faults.of_inner_read(status if isinstance(status, int) else 500, answer.get("body"))
+        if failure.kind is FailureKind.MISSING or failure.code in ("INVALID_TYPE", "NOT_FOUND"):
+            self._known.pop(name, None)
+            return None
+        raise CallFailedError(failure)
 
     async def fresh(self, name: str) -> ObjectDescription | None:
         """The description as the org gives it now; None if this user has no such object."""
@@ -54,7 +112,7 @@ class Descriptions:
 
     async def renewed(self, name: str) -> ObjectDescription:
         """The description as the org gives it now. Raises CallFailedError if there is no such object."""
-        self.forget(name)
+        self._known.pop(name, None)
         return await self.of(name)
 
     def known(self, name: str) -> ObjectDescription | None:
@@ -64,6 +122,14 @@ class Descriptions:
     def forget(self, name: str) -> None:
         """Ask anew the next time: the object has turned out to be different."""
         self._known.pop(name, None)
+        self._tell()
+
+
+def _by_reference(document: Any) -> dict[str, Mapping[str, Any]]:
+    listed = document.get("compositeResponse") if isinstance(document, Mapping) else None
+    if not isinstance(listed, list):
+        raise CallFailedError(faults.senseless("a composite call was not answered as one"))
+    return {str(item.get("referenceId")): item for item in listed if isinstance(item, Mapping)}
 
 
 def parse_object(document: Any) -> ObjectDescription:

@@ -162,9 +162,26 @@ class Table:
         return f"{self.schema}.{self.name}"
 
 
+@dataclass(frozen=True, slots=True)
+class HeldField:
+    """A mapping that is held, because one of its halves is not as it was: nothing reads or writes it until it is.
+
+    `place` is its position among the configured fields, held ones included.
+    """
+
+    place: int
+    name: str
+    column: str | None
+    sensitive: bool = False
+
+
 @dataclass(frozen=True)
 class Step:
-    """One configured relation between a table and a Salesforce object."""
+    """One configured relation between a table and a Salesforce object.
+
+    `held` are mappings that are left out of `fields` for the time being. `still` says why the whole step stands still, and is
+    empty while it runs: what happens to its records and rows is stored, and nothing of it is settled.
+    """
 
     name: str
     object: str
@@ -174,6 +191,7 @@ class Step:
     identify: tuple[Identify, ...] = ()
     pull: Behaviour = Behaviour.UPDATE_OR_CREATE
     push: Behaviour = Behaviour.UPDATE_OR_CREATE
+    on_request: bool = False  # a row without a record makes one only when an operator asks for it
     on_delete: OnDelete = OnDelete.PROPAGATE
     delete_conflict: DeleteConflict = DeleteConflict.PARK
     converted_lead: ConvertedLead = ConvertedLead.PARK
@@ -182,6 +200,8 @@ class Step:
     batch_size: int = 200
     retry: Retry = Retry()
     depends_on: tuple[str, ...] = ()
+    held: tuple[HeldField, ...] = ()
+    still: str = ""
 
     @cached_property
     def by_name(self) -> Mapping[str, Field]:

@@ -1,13 +1,16 @@
 """What every stage of the road works with."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from daemon.domain.mapping import Steps
+from daemon.flow.budget import UNLIMITED, Holding
 from daemon.flow.hearing import Heard
+from daemon.flow.in_force import InForce
+from daemon.flow.sizes import BatchSizes
 from daemon.ports.clock import Clock
 from daemon.ports.failpoints import NO_FAILPOINTS, Failpoints
 from daemon.ports.meter import Meter
@@ -66,13 +69,13 @@ class Skew:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The ports, the steps, and what the stages of one process share.
+    """The ports, the steps in force, and what the stages of one process share.
 
-    `writing` is held by every transaction that decides: one at a time, so that two halves of one pair are never
+    `budget` holds back what our share of Salesforce's API calls does not allow. `schema_doubts` is set by whoever met a failure that a changed schema may explain. `writing` is held by every transaction that decides: one at a time, so that two halves of one pair are never
     decided side by side. `jitter` gives numbers from 0 to 1, `new_id` fresh external ids.
     """
 
-    steps: Steps
+    in_force: InForce
     store: Store
     records: Records
     clock: Clock
@@ -84,6 +87,20 @@ class Parts:
     heard: Heard = field(default_factory=Heard)
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     failpoints: Failpoints = NO_FAILPOINTS
+    sizes: BatchSizes = field(default_factory=BatchSizes)
+    schema_doubts: asyncio.Event = field(default_factory=asyncio.Event)
+    budget: Holding = UNLIMITED
+
+    @property
+    def steps(self) -> Steps:
+        """The steps as they are now. Whoever reads them more than once for one piece of work begins a `batch`."""
+        return self.in_force.steps
+
+    @contextmanager
+    def batch(self) -> Iterator["Parts"]:
+        """The same parts under the steps that are in force now, whatever is put in force while the block lasts."""
+        with self.in_force.batch() as steps:
+            yield replace(self, in_force=InForce(steps))
 
     def salesforce_now(self) -> datetime:
         """The time by Salesforce's clock, as well as it is known: what is compared with its stamps is taken from here."""

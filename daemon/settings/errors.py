@@ -5,7 +5,7 @@ A problem never repeats a value that stands where a secret belongs.
 
 import difflib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from daemon.domain.failure import ConfigurationError
 
@@ -27,7 +27,7 @@ class Problem:
     """One thing that is wrong, or, as a warning, one that will surprise.
 
     `path` is the way from the top of the file to the value, `fix` what to write or do. `about` is the area it belongs
-    to: the name of the check of `isthmus doctor` that reports it.
+    to: the name of the check of `isthmus doctor` that reports it. `place` is the same way as `path`, in keys and positions.
     """
 
     origin: Origin
@@ -35,6 +35,7 @@ class Problem:
     what: str
     fix: str = ""
     about: str = "config"
+    place: tuple[str | int, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def where(self) -> str:

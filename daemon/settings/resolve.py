@@ -3,13 +3,13 @@
 Pure: the descriptions come in as values, so the same answer serves the start, `isthmus config check` and `isthmus doctor`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
-from daemon.domain.mapping import DeleteGuard, Retry, Step, Steps
-from daemon.domain.policy import ConflictRule, DeleteConflict, OnDelete
+from daemon.domain.mapping import DeleteGuard, HeldField, Retry, Step, Steps
+from daemon.domain.policy import ConflictRule, Create, DeleteConflict, OnDelete
 from daemon.ports.database import TableDescription
 from daemon.ports.salesforce import ObjectDescription
 from daemon.settings.errors import Problem, did_you_mean
@@ -61,23 +61,43 @@ def wanted_tables(settings: Settings) -> tuple[str, ...]:
     return tuple(dict.fromkeys(step.postgres.table for step in settings.steps if step.enabled))
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What a resolution leaves out: whole steps by their position, and fields by their step's and their own."""
+
+    steps: frozenset[int] = frozenset()
+    fields: frozenset[tuple[int, int]] = frozenset()
+
+
 def resolve(
     settings: Settings,
     objects: Mapping[str, ObjectDescription],
     tables: Mapping[str, TableDescription],
 ) -> Resolution:
     """The steps as the daemon works by them. An object or table that does not exist is absent from the mapping."""
+    steps, findings = resolve_without(settings, objects, tables, LeftOut())
+    problems, warnings = tuple(findings.problems), tuple(findings.warnings)
+    return Resolution(Steps(ordered(steps)) if not problems else None, problems, warnings)
+
+
+def resolve_without(
+    settings: Settings,
+    objects: Mapping[str, ObjectDescription],
+    tables: Mapping[str, TableDescription],
+    left_out: LeftOut,
+) -> tuple[list[Step], Findings]:
+    """The steps that are not left out, as far as they could be resolved and in the order of the configuration, and what was found."""
     findings = Findings(settings)
     steps: list[Step] = []
     for index, step in enumerate(settings.steps):
-        if step.enabled:
-            found = _step(settings, step, ("steps", index), objects, tables, findings)
+        if step.enabled and index not in left_out.steps:
+            held = frozenset(place for owner, place in left_out.fields if owner == index)
+            found = _step(settings, step, held, ("steps", index), objects, tables, findings)
             if found is not None:
                 steps.append(found)
     _check_pairs(settings, steps, findings)
     check_lookups(settings, objects, {step.name: step for step in steps}, findings)
-    problems, warnings = tuple(findings.problems), tuple(findings.warnings)
-    return Resolution(Steps(ordered(steps)) if not problems else None, problems, warnings)
+    return steps, findings
 
 
 def _check_pairs(settings: Settings, steps: Sequence[Step], findings: Findings) -> None:
@@ -95,6 +115,7 @@ def _check_pairs(settings: Settings, steps: Sequence[Step], findings: Findings) 
 def _step(
     settings: Settings,
     step: StepSettings,
+    held: Collection[int],
     at: Path,
     objects: Mapping[str, ObjectDescription],
     tables: Mapping[str, TableDescription],
@@ -111,7 +132,7 @@ def _step(
         return None
     inherited = conflict_rule(settings.defaults.conflict, ConflictRule())
     sides = Sides(step, described, found, conflict_rule(step.conflict, inherited))
-    return _between(settings, sides, at, findings)
+    return _between(settings, sides, held, at, findings)
 
 
 def _no_object(
@@ -124,19 +145,22 @@ def _no_object(
     findings.problem((*at, "salesforce", "object"), what, fix, OBJECTS)
 
 
-def _between(settings: Settings, sides: Sides, at: Path, findings: Findings) -> Step | None:
+def _between(
+    settings: Settings, sides: Sides, held: Collection[int], at: Path, findings: Findings
+) -> Step | None:
     step, defaults = sides.step, settings.defaults
     table = resolved_table(step, sides.table, at, findings)
     found = [
         resolved_field(sides, field, (*at, "fields", index), findings)
         for index, field in enumerate(step.fields)
+        if index not in held
     ]
     fields = tuple(field for field in found if field is not None)
     identify = resolved_identify(sides, at, findings)
     on_delete = step.on_delete or defaults.on_delete or OnDelete.PROPAGATE
     check_object_rights(sides, on_delete, at, findings)
     check_groups(fields, at, findings)
-    if len(fields) == len(step.fields):  # or a field that is wrong would also be missed
+    if len(fields) == len(found):  # or a field that is wrong would also be missed
         check_required_fields(sides, fields, identify, at, findings)
         check_required_columns(sides, fields, identify, at, findings)
     if table is None:
@@ -150,6 +174,7 @@ def _between(settings: Settings, sides: Sides, at: Path, findings: Findings) -> 
         identify=identify,
         pull=step.pull.behaviour,
         push=step.push.behaviour,
+        on_request=step.push.create is Create.ON_REQUEST,
         on_delete=on_delete,
         delete_conflict=step.delete_conflict or defaults.delete_conflict or DeleteConflict.PARK,
         converted_lead=step.converted_lead,
@@ -158,6 +183,16 @@ def _between(settings: Settings, sides: Sides, at: Path, findings: Findings) -> 
         batch_size=step.batch_size or defaults.batch_size or BATCH_SIZE,
         retry=_retry(step.retry, defaults.retry),
         depends_on=step.depends_on,
+        held=held_fields(step, held),
+    )
+
+
+def held_fields(step: StepSettings, places: Collection[int]) -> tuple[HeldField, ...]:
+    """The mappings at these places, as a step that leaves them out remembers them."""
+    return tuple(
+        HeldField(place, field.salesforce, field.postgres, field.sensitive)
+        for place, field in enumerate(step.fields)
+        if place in places
     )
 
 

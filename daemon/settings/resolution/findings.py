@@ -30,4 +30,4 @@ class Findings:
         self.warnings.append(self._finding(path, what, fix, about))
 
     def _finding(self, path: Path, what: str, fix: str, about: str) -> Problem:
-        return Problem(self._settings.origin(path), self._settings.spoken(path), what, fix, about)
+        return Problem(self._settings.origin(path), self._settings.spoken(path), what, fix, about, path)

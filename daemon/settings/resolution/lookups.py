@@ -23,7 +23,7 @@ def check_lookups(
             continue
         for place, field in enumerate(written.fields):
             target = steps.get(field.lookup.step) if field.lookup is not None else None
-            if target is None:
+            if target is None or place in {held.place for held in step.held}:
                 continue
             at: Path = ("steps", index, "fields", place)
             described = objects[step.object].fields.get(field.salesforce)

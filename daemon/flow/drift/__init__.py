@@ -1,0 +1,1 @@
+"""Drift of either side's schema: noticed, told, held, and made good when it is over."""

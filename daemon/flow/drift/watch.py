@@ -1,0 +1,238 @@
+"""The watch over both sides' schemas: what changed is told, what does not fit any more is held, what fits again is made good.
+
+Both sides are described once in a while, and at once when a call failed in a way that a changed schema may explain. The steps are
+then resolved anew and put in force between two batches. A mapping that is held is simply not among its step's fields: nothing
+reads or writes it, and the last agreed value stays in the base. When it is back, every pair of its step is read and compared
+with that base, so that whatever either side changed meanwhile goes down the road like any other change.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Final, Protocol
+
+import structlog
+
+from daemon.domain.drift import Drift, DriftKind, KnownSteps
+from daemon.domain.failure import CallFailedError, IsthmusError
+from daemon.domain.gap import GapCause
+from daemon.domain.mapping import Step, Steps
+from daemon.domain.side import Side
+from daemon.flow.deferral import SCHEMA_REASONS, STILL
+from daemon.flow.drift.differences import Schemas, differences
+from daemon.flow.drift.memory import NAME, HeldSince, Memory, held_since, read, written
+from daemon.flow.gaps import note_opened, open_for_objects
+from daemon.flow.parts import Parts
+from daemon.ports.schemas import Kept, Objects, Tables
+
+log = structlog.get_logger(__name__)
+
+EVERY: Final = 50.0
+"""Seconds between looks: what has changed is known within a minute."""
+PAUSE: Final = 5.0
+"""Seconds between two looks at least; twice as many after each that a failed call had made, and that found nothing."""
+WHOLE_EVERY: Final = 12
+"""Every so many looks Salesforce is asked for everything, in case a right changes and the description's date does not."""
+PATIENCE: Final = 60.0
+"""Seconds for one look at one side."""
+FORMER_BATCHES: Final = 20.0
+"""Seconds to wait for the last batch under former steps; a longer one is waited for at the next look."""
+DIFFERENCES_TOLD: Final = 50
+UNLINKED_MOST: Final = 100_000
+
+
+class Held(Protocol):
+    """What became of the configuration when it was held against both sides."""
+
+    @property
+    def steps(self) -> Steps | None:
+        """The steps that go on and those that stand still; None where there are problems that holding back does not mend."""
+        ...
+
+    @property
+    def drifts(self) -> tuple[Drift, ...]:
+        """What is held."""
+        ...
+
+    @property
+    def known(self) -> KnownSteps:
+        """What is known to work."""
+        ...
+
+    @property
+    def problems(self) -> Sequence[object]:
+        """What is wrong beyond what can be held."""
+        ...
+
+
+Assess = Callable[[Schemas, KnownSteps], Held]
+
+
+class SchemaWatch:
+    """Keeps the steps in force fit for both sides. `health` is told whether every mapping works."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        objects: Objects,
+        tables: Tables,
+        kept: Kept,
+        assess: Assess,
+        wanted: tuple[Sequence[str], Sequence[str]],
+        health: Callable[[bool, str], None],
+    ) -> None:
+        self._parts = parts
+        self._objects = objects
+        self._tables = tables
+        self._kept = kept
+        self._assess = assess
+        self._object_names, self._table_names = wanted
+        self._health = health
+        self._seen: Schemas | None = None
+        self._memory: Memory | None = None
+        self._looks = 0
+        self._refused = ""
+        objects.when_outdated(parts.schema_doubts.set)
+
+    async def run(self) -> None:
+        """Look for ever. A look that fails is the components' to tell, and is made again."""
+        pause, woken = PAUSE, False
+        while True:
+            steps = self._parts.steps
+            try:
+                await self.look()
+            except (CallFailedError, IsthmusError, TimeoutError) as error:
+                log.warning("schema_not_looked_at", error=str(error))
+            # Failures that no schema explains go on as well: they must not have it described again and again.
+            futile = woken and steps is self._parts.steps
+            pause = min(EVERY, 2 * pause) if futile else PAUSE
+            await self._parts.clock.sleep(pause)
+            woken = await self._woken(EVERY - pause)
+
+    async def _woken(self, seconds: float) -> bool:
+        """Wait until it is time to look again, or somebody doubts; whether somebody did."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                return await self._parts.schema_doubts.wait()
+        return False
+
+    async def look(self) -> tuple[Drift, ...]:
+        """One look at both sides, and all that follows from it; what is held now. Raises CallFailedError or IsthmusError."""
+        doubted = self._parts.schema_doubts.is_set()
+        self._parts.schema_doubts.clear()
+        memory = self._memory or read(await self._kept.get(NAME))
+        seen = await self._described(whole=doubted or self._looks % WHOLE_EVERY == 0)
+        self._looks += 1
+        self._tell_differences(seen)
+        found = self._assess(seen, memory.known)
+        if found.steps is None:
+            self._tell_refused(found)
+            return self._parts.in_force.drifts
+        since = held_since(found.drifts, memory.owed, self._parts.clock.now())
+        await self._remember(Memory(found.known, _merged(memory.owed, since)))
+        await self._put_in_force(found.steps, found.drifts)
+        await self._make_good(found, since)
+        return found.drifts
+
+    async def _described(self, *, whole: bool) -> Schemas:
+        async with asyncio.timeout(PATIENCE):
+            objects = await self._objects.describe_all(self._object_names, whole=whole)
+        async with asyncio.timeout(PATIENCE):
+            tables = await self._tables.tables(self._table_names)
+        return Schemas(dict(objects), dict(tables))
+
+    async def _put_in_force(self, steps: Steps, drifts: tuple[Drift, ...]) -> None:
+        """Replace the steps where they differ, and let go what waited because of what is held by now, or not any more."""
+        former, held = self._parts.steps, self._parts.in_force.drifts
+        if steps != former:
+            changed = [step for step in steps.ordered if step != former.by_name.get(step.name)]
+            await self._adapt_capture(changed)
+            log.info("steps_replaced", steps=[step.name for step in changed])
+        async with self._parts.writing:
+            self._parts.in_force.replace(steps, drifts)
+        self._tell_held(steps, drifts, held)
+        touched = {(d.step, d.field) for d in held} ^ {(d.step, d.field) for d in drifts}
+        for name in sorted({step for step, _ in touched}):
+            step = steps.by_name.get(name)
+            if step is not None and not step.still:
+                await self._parts.store.resume(name, STILL, [reason.value for reason in SCHEMA_REASONS])
+
+    async def _adapt_capture(self, steps: Sequence[Step]) -> None:
+        try:
+            await self._tables.capture_adapt(steps)
+        except IsthmusError as error:
+            log.warning("capture_not_adapted", what=error.what, why=error.why, fix="isthmus capture install")
+
+    async def _make_good(self, found: Held, held: HeldSince) -> None:
+        """Compare the pairs of each step of which something was held and is not any more."""
+        assert self._memory is not None
+        assert found.steps is not None
+        owed = dict(self._memory.owed)
+        for name, was in self._memory.owed.items():
+            step, now = found.steps.by_name.get(name), held.get(name, {})
+            back = was.keys() - now.keys()
+            if not back:
+                continue
+            if step is not None:
+                if step.still or not await self._parts.in_force.alone(FORMER_BATCHES):
+                    continue
+                await self._compare(step, min(was[field] for field in back), whole="" in back)
+            owed[name] = now
+            if not now:
+                del owed[name]
+        await self._remember(Memory(found.known, owed))
+
+    async def _compare(self, step: Step, since: datetime, *, whole: bool) -> None:
+        """Have every pair read and compared; of a step that stood still, also what came to be on either side meanwhile."""
+        parts = self._parts
+        async with parts.writing:
+            pairs = await parts.store.look_anew(step.name)
+            if whole and step.direction.pushes:
+                await parts.store.enqueue_unlinked(step, UNLINKED_MOST)
+        if whole:
+            async with parts.writing, parts.store.begin() as unit:
+                gaps = await open_for_objects(unit, [step], GapCause.SCHEMA, since, parts.clock.now())
+            note_opened(parts, gaps)
+        log.warning("schema_fits_again", step=step.name, pairs=pairs, since=since)
+
+    async def _remember(self, memory: Memory) -> None:
+        if memory != self._memory:
+            await self._kept.put(NAME, written(memory))
+            self._memory = memory
+
+    def _tell_differences(self, seen: Schemas) -> None:
+        """Say and count what is not as it was at the last look."""
+        before, self._seen = self._seen, seen
+        found = differences(before, seen) if before is not None else []
+        for item in found[:DIFFERENCES_TOLD]:
+            tell = log.info if item.kind is DriftKind.ADDED else log.warning
+            tell("schema_changed", difference=str(item), side=item.side.value, kind=item.kind.value)
+        for item in found:
+            if item.side is Side.SALESFORCE:
+                self._parts.meter.count(
+                    "isthmus_salesforce_schema_changes_total", object=item.owner, kind=item.kind.value
+                )
+
+    def _tell_held(self, steps: Steps, drifts: tuple[Drift, ...], before: tuple[Drift, ...]) -> None:
+        counts = Counter(drift.step for drift in drifts)
+        for step in steps.ordered:
+            self._parts.meter.gauge("isthmus_schema_drift", counts[step.name], step=step.name)
+        for drift in drifts:
+            if drift not in before:
+                log.error("mapping_held", step=drift.step, field=drift.field, what=drift.what, fix=drift.fix)
+        reason = "; ".join(str(drift) for drift in drifts)
+        self._health(not drifts, reason or "every mapping fits both sides")
+        self._refused = ""
+
+    def _tell_refused(self, found: Held) -> None:
+        reason = "; ".join(str(problem) for problem in found.problems)
+        self._health(False, reason)
+        if reason != self._refused:
+            log.error("configuration_does_not_fit", problems=reason, fix="isthmus config check")
+            self._refused = reason
+
+
+def _merged(one: HeldSince, other: HeldSince) -> dict[str, dict[str, datetime]]:
+    return {step: {**one.get(step, {}), **other.get(step, {})} for step in {*one, *other}}
