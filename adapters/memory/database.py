@@ -6,7 +6,7 @@ the port says. Nothing is stored outside this object, so that a daemon that dies
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -21,6 +21,7 @@ from daemon.domain.gap import Gap
 from daemon.domain.ids import row_key
 from daemon.domain.link import Link
 from daemon.domain.mapping import Step
+from daemon.domain.permit import Permit
 from daemon.ports.clock import Clock
 from daemon.ports.store import JournalEntry, LedgerLine, Position
 
@@ -48,8 +49,9 @@ class Load:
     """The state and progress of a step's first load."""
 
     state: str
-    processed: int
-    expected: int
+    processed: int = 0
+    expected: int = 0
+    failure: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +132,20 @@ class MemoryDatabase:
         self.steps: dict[str, Step] = {}
         self.links: dict[int, Link] = {}
         self.changes: dict[int, Change] = {}
+        self.stored_by: dict[int, int] = {}
         self.journal: list[JournalEntry] = []
         self.ledger: dict[int, StoredEntry] = {}
         self.positions: dict[str, Position] = {}
         self.loads: dict[str, Load] = {}
         self.gaps: dict[int, StoredGap] = {}
         self.capture_faults: set[str] = set()
+        self.permits: dict[str, Permit] = {}
         self.leases: dict[str, LeaseRow] = {}
         self.locks = Locks()
         self.rung: list[Callable[[], None]] = []
         self.watchers: list[Callable[[Written], None]] = []
         self._numbers = 0
+        self._transactions = 0
 
     def now(self) -> datetime:
         """The server's `clock_timestamp()`."""
@@ -150,6 +155,11 @@ class MemoryDatabase:
         """The next number of any identity column; one is never given twice, not even after a roll-back."""
         self._numbers += 1
         return self._numbers
+
+    def next_transaction(self) -> int:
+        """The next number of a transaction."""
+        self._transactions += 1
+        return self._transactions
 
     def create_table(self, table: MemoryTable) -> None:
         """Make a table of the user's."""
@@ -181,6 +191,7 @@ class Transaction:
 
     def __init__(self, database: MemoryDatabase) -> None:
         self.database = database
+        self.number = database.next_transaction()
         self.links: Overlay[int, Link] = Overlay(database.links)
         self.changes: Overlay[int, Change] = Overlay(database.changes)
         self.positions: Overlay[str, Position] = Overlay(database.positions)
@@ -207,6 +218,9 @@ class Transaction:
             *(rows.commit for rows in self._rows.values()),
         ):
             commit()
+        database.stored_by = {
+            change: database.stored_by.get(change, self.number) for change in database.changes
+        }
         database.journal += self.journal
         database.capture_faults -= self.answered_faults
         self._end()

@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import datetime
 
 from adapters.memory.database import Load, MemoryDatabase, StoredGap, Transaction
 from adapters.memory.lease import MemoryLease
+from adapters.memory.turns import due_changes
 from adapters.memory.unit import MemoryUnit, Statement, at_once
 from daemon.domain.change import Change, ChangeKind, ChangeState, Source
 from daemon.domain.link import UNKNOWN_OUTCOME, LinkState
@@ -14,8 +14,6 @@ from daemon.domain.mapping import Step
 from daemon.domain.side import Side
 from daemon.domain.value import Raw
 from daemon.ports.store import ClosedGap, LeaseLostError, Position
-
-_READY = frozenset({ChangeState.PENDING, ChangeState.SENT})
 
 
 class MemoryStore:
@@ -33,12 +31,8 @@ class MemoryStore:
 
     async def pending(self, limit: int) -> list[Change]:
         await self._statement("pending")
-        now = self._database.now()
-        changes = sorted(self._database.changes.items())
-        ready = [c for _, c in changes if c.due is None and c.state in _READY][:limit]
-        due = [(c.due, c.id, c) for _, c in changes if c.due is not None and c.due <= now]
-        ready += [change for _, _, change in sorted(due, key=_first_two)[:limit]]
-        return sorted(ready, key=lambda change: change.id)[:limit]
+        database = self._database
+        return due_changes(database.changes.values(), database.stored_by, database.now(), limit)
 
     async def mark_sent(self, sent: Mapping[int, Mapping[str, Raw]], links: Sequence[int]) -> None:
         async with self._fenced() as transaction:
@@ -99,6 +93,32 @@ class MemoryStore:
             transaction.rings = True
             return len(keys)
 
+    async def look_anew(self, step: str) -> int:
+        async with self._fenced() as transaction:
+            await self._statement("look_anew")
+            for number, link in sorted(transaction.links.items()):
+                if link.step == step and link.state is LinkState.LINKED:
+                    transaction.links.put(number, replace(link, seen=None))
+        return await self.sweep(step, asked=False)
+
+    async def resume(self, step: str, code: str, reasons: Sequence[str]) -> int:
+        async with self._fenced() as transaction:
+            await self._statement("resume")
+            kept = [
+                change
+                for _, change in sorted(transaction.changes.items())
+                if change.step == step
+                and (change.code == code or (change.reason or "").partition(": ")[0] in reasons)
+                and (change.due is not None or change.state is ChangeState.PARKED)
+            ]
+            for change in kept:
+                parked, waits = change.state is ChangeState.PARKED, change.state is ChangeState.HELD
+                state = ChangeState.PENDING if parked else change.state
+                resumed = replace(change, state=state, due=change.due if waits else None)
+                transaction.changes.put(change.id, resumed)
+            transaction.rings = True
+            return len(kept)
+
     async def faulty_capture(self) -> frozenset[str]:
         await self._statement("faulty_capture")
         return frozenset(self._database.capture_faults)
@@ -138,6 +158,12 @@ class MemoryStore:
             await self._statement("set_first_load")
             transaction.loads.put(step, Load(state, processed, expected))
 
+    async def hold_first_load(self, step: str, failure: Mapping[str, str]) -> None:
+        async with self._fenced() as transaction:
+            await self._statement("hold_first_load")
+            load = transaction.loads.get(step) or Load("running")
+            transaction.loads.put(step, replace(load, failure=dict(failure)))
+
     @asynccontextmanager
     async def _fenced(self) -> AsyncIterator[Transaction]:
         await self._statement("begin")
@@ -175,7 +201,3 @@ def _fills(change: Change) -> bool:
         and change.side is Side.SALESFORCE
         and change.state is not ChangeState.PARKED
     )
-
-
-def _first_two(item: tuple[datetime, int, Change]) -> tuple[datetime, int]:
-    return item[0], item[1]

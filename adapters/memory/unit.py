@@ -1,17 +1,18 @@
 """One open transaction of the daemon, in memory."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from adapters.memory.database import StoredEntry, StoredGap, Transaction
 from adapters.memory.failures import GONE, NO_KEY, failed, taken
 from adapters.memory.tables import CellRefusedError, Cells, MemoryTable, comparable
-from daemon.domain.change import Change, ChangeState
+from daemon.domain.change import Change, ChangeKind, ChangeState, Source
 from daemon.domain.gap import Gap
 from daemon.domain.ids import key_parts
 from daemon.domain.link import Link, LinkState
 from daemon.domain.mapping import Identify, Step
+from daemon.domain.permit import Permit
 from daemon.domain.plan import Operation
 from daemon.domain.side import Side
 from daemon.ports.store import Deferral, JournalEntry, LedgerLine, Position, Row, RowResult, RowWrite
@@ -165,6 +166,19 @@ class MemoryUnit:
         stored = {c.sf_id for c in self._transaction.changes.values() if c.side is Side.SALESFORCE}
         return frozenset(item for item in ids if item in stored)
 
+    async def unread_records(self, step: str, ids: Sequence[str]) -> frozenset[str]:
+        await self._statement("unread_records")
+        stored = [c for c in self._transaction.changes.values() if c.side is Side.SALESFORCE]
+        whole = any(
+            c.sf_id is None
+            and c.step == step
+            and c.kind is ChangeKind.REREAD
+            and c.state is not ChangeState.PARKED
+            for c in stored
+        )
+        named = {c.sf_id for c in stored}
+        return frozenset(item for item in ids if whole or item in named)
+
     async def creates_in_doubt(self, step: str, field: str) -> frozenset[str]:
         await self._statement("creates_in_doubt")
         return frozenset(
@@ -195,9 +209,9 @@ class MemoryUnit:
         await self._statement("settle_rows")
         self._forget(lambda c: c.side is Side.POSTGRES and c.step == step and c.key in keys and c.id <= up_to)
 
-    async def settle_records(self, ids: Sequence[str], up_to: int) -> None:
+    async def settle_records(self, up_to: Mapping[str, int]) -> None:
         await self._statement("settle_records")
-        self._forget(lambda c: c.side is Side.SALESFORCE and c.sf_id in ids and c.id <= up_to)
+        self._forget(lambda c: c.side is Side.SALESFORCE and c.id <= up_to.get(c.sf_id or "", 0))
 
     def _forget(self, over: Callable[[Change], bool]) -> None:
         for number, change in self._transaction.changes.items():
@@ -221,6 +235,7 @@ class MemoryUnit:
                         reason=item.reason,
                         advice=item.advice,
                         waiting_for=item.waiting_for,
+                        external_id=item.external_id or change.external_id,
                     )
                 )
 
@@ -294,6 +309,34 @@ class MemoryUnit:
             and (entry.operation, entry.outcome) == ("delete", "apply")
             for entry in entries
         )
+
+    async def deletes_waiting(self, step: Step, besides: Sequence[int], most: int) -> tuple[int, int]:
+        await self._statement("deletes_waiting")
+        links = [link for link in self._transaction.links.values() if link.state is LinkState.LINKED]
+        records = {link.sf_id for link in links}
+        rows = {link.key for link in links if link.table == step.table.qualified}
+        others = [
+            change
+            for change in self._transaction.changes.values()
+            if change.step == step.name and change.id not in besides
+        ]
+        waiting = [
+            change
+            for change in others
+            if change.kind is ChangeKind.DELETE
+            and change.state in (ChangeState.PENDING, ChangeState.SENT)
+            and change.source is not Source.OPERATOR
+            and (change.key in rows if change.side is Side.POSTGRES else change.sf_id in records)
+        ]
+        held = [c for c in others if c.state is ChangeState.PARKED and c.code == "delete_guard"]
+        return min(len(waiting), most), min(len(held), most)
+
+    async def delete_permit(self, step: str) -> Permit | None:
+        await self._statement("delete_permit")
+        permit = self._transaction.database.permits.get(step)
+        if permit is None:
+            return None
+        return replace(permit, used=await self.deletes_since(step, permit.at))
 
     async def count_links(self, step: str) -> int:
         await self._statement("count_links")

@@ -7,13 +7,13 @@ definition, and its body is compared letter by letter.
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from adapters.postgres.columns import differs, document, key_out, same_key, text_settings
 from adapters.postgres.documents import decode, encode
 from adapters.postgres.identifiers import dollar_quoted, filled, literal, object_name, qualified, quoted
 from adapters.postgres.queries import template
-from daemon.domain.mapping import Step
+from daemon.domain.mapping import Field, HeldField, Kind, Step
 from daemon.ports.database import CaptureProblem
 
 _EVENTS: Mapping[str, str] = {
@@ -158,9 +158,40 @@ def check(steps: Sequence[Step], installed: Installed) -> list[CaptureProblem]:
     ]
 
 
+def adaptation(steps: Sequence[Step], installed: Installed) -> list[str]:
+    """The statements that make the functions that are there as these steps need them now. Triggers are left alone."""
+    statements: list[str] = []
+    for wanted in map(Capture, _captured(steps)):
+        present = installed.functions.get(wanted.function)
+        if present is not None and (present.body != wanted.body or present.comment != wanted.note):
+            statements += wanted.function_statements()
+    return statements
+
+
 def _captured(steps: Sequence[Step]) -> list[Step]:
-    """A step that only pulls has nothing to tell Salesforce."""
-    return [step for step in steps if step.direction.pushes]
+    """A step that only pulls has nothing to tell Salesforce, and one that stands still is left as it is.
+
+    A mapping that is held goes on being captured as long as its column is there: its changes must not escape.
+    """
+    return [_with_held(step) for step in steps if step.direction.pushes and not step.still]
+
+
+def _with_held(step: Step) -> Step:
+    fields = list(step.fields)
+    for held in step.held:  # in the order of their places, so each finds the place that it had
+        if held.column is not None and held.column in step.table.types:
+            stand_in = Field(held.name, held.column, Kind.TEXT, step.direction)
+            fields.insert(_place(step, held, fields), stand_in)
+    return replace(step, fields=tuple(fields))
+
+
+def _place(step: Step, held: HeldField, fields: Sequence[Field]) -> int:
+    """Where a held field stands: after as many others as the configuration has before it and that are still there."""
+    gone = sum(
+        other.place < held.place and (other.column is None or other.column not in step.table.types)
+        for other in step.held
+    )
+    return min(held.place - gone, len(fields))
 
 
 def removal(steps: Sequence[str], installed: Installed) -> list[str]:

@@ -3,7 +3,7 @@
 No statement here waits for a lock beyond the bound of the pool, so none stands in front of an application for long.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 
@@ -73,6 +73,16 @@ class PostgresDatabase:
             if mended:
                 await session.execute(Purpose.ADMIN, QUERIES["note_reinstalled"], mended)
             return statements
+
+    async def tables(self, names: Sequence[str]) -> Mapping[str, TableDescription]:
+        async with self._session("the tables cannot be looked up") as session:
+            found = {name: await catalogue.describe_table(session, name) for name in names}
+        return {name: table for name, table in found.items() if table is not None}
+
+    async def capture_adapt(self, steps: Sequence[Step]) -> Sequence[str]:
+        async with self._session("capture cannot be adapted") as session, session.transaction():
+            installed = await catalogue.installed_capture(session)
+            return await self._run(session, capture.adaptation(steps, installed))
 
     async def capture_check(self, steps: Sequence[Step]) -> Sequence[CaptureProblem]:
         async with self._session("capture cannot be looked up") as session:

@@ -25,7 +25,7 @@ _PING = "ping "
 class Pings:
     """How often the doorbell proves itself, how long a proof may take, and the pauses before connecting again; seconds."""
 
-    every: float = 10.0
+    every: float = 9.0
     within: float = 5.0
     first_pause: float = 0.5
     longest_pause: float = 30.0

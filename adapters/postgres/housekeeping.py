@@ -8,6 +8,9 @@ from adapters.postgres.pool import Pool
 from adapters.postgres.queries import QUERIES
 from adapters.postgres.session import Purpose
 
+FINDINGS = timedelta(days=7)
+"""How long the differences of a comparison and permits that are over are kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class Retention:
@@ -25,6 +28,9 @@ async def keep_house(pool: Pool, retention: Retention) -> None:
         await session.value(Purpose.ADMIN, QUERIES["forget_journal"], retention.journal_days)
         await session.execute(Purpose.ADMIN, QUERIES["forget_tombstones"], retention.tombstones)
         await session.execute(Purpose.ADMIN, QUERIES["forget_ledger"], retention.ledger)
+        await session.execute(Purpose.ADMIN, QUERIES["forget_jobs"], timedelta(days=retention.journal_days))
+        await session.execute(Purpose.ADMIN, QUERIES["forget_differences"], FINDINGS)
+        await session.execute(Purpose.ADMIN, QUERIES["forget_permits"], FINDINGS)
         await session.execute(Purpose.ADMIN, QUERIES["forget_gaps"], timedelta(days=retention.journal_days))
 
 

@@ -44,6 +44,7 @@ class PostgresInspection:
                 processed=row["processed"],
                 expected=row["expected"],
                 load_seconds=row["seconds"],
+                load_held_up=row["held_up"],
             )
         return {step: StepCounts(**counts) for step, counts in steps.items()}
 
@@ -134,7 +135,9 @@ class PostgresInspection:
     async def _page(self, query: str, arguments: tuple[object, ...], limit: int, cursor: str | None) -> Page:
         limit = _bounded(limit)
         async with self._pool.session() as session:
-            rows = await session.fetch(Purpose.ADMIN, QUERIES[query], *arguments, cursor_number(cursor), limit + 1)
+            rows = await session.fetch(
+                Purpose.ADMIN, QUERIES[query], *arguments, cursor_number(cursor), limit + 1
+            )
         items = tuple(_item(row) for row in rows[:limit])
         return Page(items, str(items[-1]["id"]) if len(rows) > limit else None)
 

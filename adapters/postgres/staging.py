@@ -5,7 +5,7 @@ taken apart a second time. Nothing is known of its size, so the planner would co
 without nested loops, and look up what is stored by arrays of ids. The table lives for one transaction. What crosses is COPY's text, made here from canonical values.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import cast
 
@@ -13,7 +13,7 @@ import orjson
 
 from adapters.postgres.changes import ring
 from adapters.postgres.columns import staging_type
-from adapters.postgres.documents import encode
+from adapters.postgres.documents import decode, encode
 from adapters.postgres.faults import is_the_rows_fault
 from adapters.postgres.queries import QUERIES
 from adapters.postgres.rows import BEGIN_OWN, END_OWN
@@ -45,13 +45,19 @@ async def unfinished(session: Session, kind: str, step: str) -> LoadState | None
     if not found:
         return None
     row = found[0]
-    return LoadState(row["processed"], row["expected"], row["low"], row["bookmark"])
+    answers = frozenset(decode(row["place"])["answers"]) if row["place"] is not None else frozenset()
+    return LoadState(row["processed"], row["expected"], row["low"], row["bookmark"], answers)
 
 
-async def begin(session: Session, kind: str, step: str, expected: int, low: datetime) -> None:
-    """A read begins."""
+async def begin(
+    session: Session, kind: str, step: str, expected: int, low: datetime, answers: Collection[int]
+) -> None:
+    """A read begins: in the job that an operator ordered, or in the one row of its kind and step."""
     await session.execute(Purpose.ADMIN, QUERIES["forget_read"], kind, step)
-    await session.execute(Purpose.ADMIN, QUERIES["begin_load"], kind, step, expected, low)
+    place = encode({"answers": sorted(answers)})
+    for query in ("begin_ordered_load", "begin_load"):
+        if await session.execute(Purpose.ADMIN, QUERIES[query], kind, step, expected, low, place):
+            break
 
 
 async def ask_after_missing(session: Session, kind: str, step: str, source: Source, at: datetime) -> int:

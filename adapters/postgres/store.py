@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from adapters.postgres import changes, gaps, journal, links, staging
+from adapters.postgres.documents import encode
 from adapters.postgres.lease import PostgresLease
 from adapters.postgres.pool import Pool
 from adapters.postgres.queries import QUERIES
@@ -61,6 +62,19 @@ class PostgresStore:
             await changes.ring(session)
             return stored
 
+    async def look_anew(self, step: str) -> int:
+        async with self._fenced() as session:
+            await session.execute(Purpose.CAPTURE, QUERIES["forget_seen"], step)
+            stored = await session.execute(Purpose.CAPTURE, QUERIES["sweep"], step, Source.SWEEP.value)
+            await changes.ring(session)
+            return stored
+
+    async def resume(self, step: str, code: str, reasons: Sequence[str]) -> int:
+        async with self._fenced() as session:
+            resumed = await session.execute(Purpose.CAPTURE, QUERIES["resume"], step, code, list(reasons))
+            await changes.ring(session)
+            return resumed
+
     async def faulty_capture(self) -> frozenset[str]:
         async with self._pool.session() as session:
             found = await session.fetch(Purpose.CAPTURE, QUERIES["faulty_capture"])
@@ -90,6 +104,10 @@ class PostgresStore:
     async def set_first_load(self, step: str, state: str, processed: int, expected: int) -> None:
         async with self._fenced() as session:
             await session.execute(Purpose.ADMIN, QUERIES["set_first_load"], step, state, processed, expected)
+
+    async def hold_first_load(self, step: str, failure: Mapping[str, str]) -> None:
+        async with self._fenced() as session:
+            await session.execute(Purpose.ADMIN, QUERIES["hold_first_load"], step, encode(failure))
 
     @asynccontextmanager
     async def _fenced(self) -> AsyncIterator[Session]:

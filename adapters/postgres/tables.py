@@ -150,6 +150,16 @@ class TableSql:
         columns = {column: self._types[column] for column in self.step.columns}
         return filled(template("enqueue_unlinked"), {**self._shared, "values": document("t", columns)})
 
+    @cached_property
+    def count_rows(self) -> str:
+        """How many rows there are."""
+        return filled(template("count_rows"), self._shared)
+
+    @cached_property
+    def lone_rows(self) -> str:
+        """Keys of rows of which nothing is known. Arguments: step, table, limit."""
+        return filled(template("lone_rows"), self._shared)
+
     def _kept(self, name: str, columns: tuple[str, ...], make: Callable[[], str]) -> str:
         statement = self._statements.get((name, columns))
         if statement is None:

@@ -1,14 +1,14 @@
 """One open transaction of the daemon."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from adapters.postgres import changes as queue
 from adapters.postgres import gaps as gap_rows
 from adapters.postgres import journal as log
 from adapters.postgres import links as pairs
+from adapters.postgres import permits, staging
 from adapters.postgres import rows as user_rows
-from adapters.postgres import staging
 from adapters.postgres.queries import QUERIES
 from adapters.postgres.session import Purpose, Session
 from adapters.postgres.tables import Tables
@@ -16,6 +16,7 @@ from daemon.domain.change import Change, Source
 from daemon.domain.gap import Gap
 from daemon.domain.link import Link
 from daemon.domain.mapping import Identify, Step
+from daemon.domain.permit import Permit
 from daemon.domain.side import Side
 from daemon.ports.loads import Portion, Staged
 from daemon.ports.store import Deferral, JournalEntry, LedgerLine, Position, Row, RowResult, RowWrite
@@ -61,6 +62,9 @@ class PostgresUnit:
     async def unsettled_records(self, ids: Sequence[str]) -> frozenset[str]:
         return await queue.unsettled_records(self._session, ids) if ids else frozenset()
 
+    async def unread_records(self, step: str, ids: Sequence[str]) -> frozenset[str]:
+        return await queue.unread_records(self._session, step, ids) if ids else frozenset()
+
     async def creates_in_doubt(self, step: str, field: str) -> frozenset[str]:
         return await queue.creates_in_doubt(self._session, step, field)
 
@@ -73,8 +77,9 @@ class PostgresUnit:
     async def settle_rows(self, step: str, keys: Sequence[str], up_to: int) -> None:
         await self._session.execute(Purpose.CAPTURE, QUERIES["settle_rows"], step, keys, up_to)
 
-    async def settle_records(self, ids: Sequence[str], up_to: int) -> None:
-        await self._session.execute(Purpose.CAPTURE, QUERIES["settle_records"], ids, up_to)
+    async def settle_records(self, up_to: Mapping[str, int]) -> None:
+        ids, last = list(up_to), list(up_to.values())
+        await self._session.execute(Purpose.CAPTURE, QUERIES["settle_records"], ids, last)
 
     async def defer(self, deferrals: Sequence[Deferral]) -> None:
         await queue.defer(self._session, deferrals)
@@ -99,8 +104,10 @@ class PostgresUnit:
     async def open_gaps(self, gaps: Sequence[Gap]) -> None:
         await gap_rows.open_all(self._session, gaps)
 
-    async def begin_load(self, kind: str, step: str, expected: int, low: datetime) -> None:
-        await staging.begin(self._session, kind, step, expected, low)
+    async def begin_load(
+        self, kind: str, step: str, expected: int, low: datetime, answers: Collection[int] = ()
+    ) -> None:
+        await staging.begin(self._session, kind, step, expected, low, answers)
 
     async def keep_load(self, kind: str, step: str, processed: int, expected: int, bookmark: str) -> None:
         await self._session.execute(
@@ -131,6 +138,12 @@ class PostgresUnit:
 
     async def deletes_since(self, step: str, since: datetime) -> int:
         return await log.deletes_since(self._session, step, since)
+
+    async def deletes_waiting(self, step: Step, besides: Sequence[int], most: int) -> tuple[int, int]:
+        return await permits.waiting(self._session, step, besides, most)
+
+    async def delete_permit(self, step: str) -> Permit | None:
+        return await permits.of_step(self._session, step)
 
     async def count_links(self, step: str) -> int:
         return int(await self._session.value(Purpose.LOG, QUERIES["count_links"], step))

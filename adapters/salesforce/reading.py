@@ -87,6 +87,29 @@ class Reader:
                 )
         return found
 
+    async def find_deleted(self, name: str, by: str, values: Sequence[str]) -> dict[str, Deleted]:
+        """Records in the Recycle Bin whose field `by` has one of these values; the last deleted one of each."""
+        description = await self._descriptions.of(name)
+        field = description.fields.get(by)
+        if field is None or "IsDeleted" not in description.fields or not values:
+            return {}
+        fields = [item for item in ("Id", by, "MasterRecordId") if item in description.fields]
+        literals = list(dict.fromkeys(_literal(field, value) for value in values))
+        by_key: dict[object, Deleted] = {}
+        order = "ORDER BY SystemModstamp" if "SystemModstamp" in description.fields else "ORDER BY Id"
+        for chunk in soql.chunks_of_in(
+            soql.select(fields, name, f"IsDeleted = true AND {by}", order), literals
+        ):
+            where = f"{by} IN ({','.join(chunk)}) AND IsDeleted = true"
+            query = soql.select(fields, description.name, where, order)
+            for row in await query_rows(self._session, query, "fetch", resource="queryAll"):
+                winner = row.get("MasterRecordId")
+                by_key[_key(field, values_of(row, [by]).get(by))] = Deleted(
+                    id18(str(row.get("Id"))), merged_into=id18(winner) if isinstance(winner, str) else None
+                )
+        found = {value: by_key.get(_key(field, value)) for value in values}
+        return {value: deleted for value, deleted in found.items() if deleted is not None}
+
     async def deleted_since(self, name: str, since: datetime, limit: int) -> list[str]:
         """Ids of records in the Recycle Bin that were deleted at `since` or later: a delete is the last thing that stamps a record."""
         description = await self._descriptions.of(name)

@@ -8,9 +8,10 @@ from adapters.salesforce.bulk import BulkReader
 from adapters.salesforce.describe import Descriptions
 from adapters.salesforce.query import QUERY_PAGE_RECORDS, query_count
 from adapters.salesforce.reading import Reader
+from adapters.salesforce.selection import Selector
 from adapters.salesforce.session import Session
 from adapters.salesforce.writing import Writer
-from daemon.ports.loads import Sheet
+from daemon.ports.loads import Selection, Sheet
 from daemon.ports.salesforce import Deleted, Limits, Record, RecordWrite, Stamp, WriteResult
 
 
@@ -22,6 +23,7 @@ class SalesforceRecords:
         self._reader = Reader(session, descriptions)
         self._writer = Writer(session, descriptions)
         self._bulk = BulkReader(session, descriptions)
+        self._selector = Selector(session, descriptions, self._reader)
 
     @property
     def limits(self) -> Limits | None:
@@ -40,6 +42,10 @@ class SalesforceRecords:
     async def read_deleted(self, name: str, ids: Sequence[str]) -> dict[str, Deleted]:
         """What became of ids that `read` did not find. An id whose record is there after all has no entry."""
         return await self._reader.read_deleted(name, ids)
+
+    async def find_deleted(self, name: str, by: str, values: Sequence[str]) -> dict[str, Deleted]:
+        """Records in the Recycle Bin whose field `by` has one of these values; the last deleted one of each."""
+        return await self._reader.find_deleted(name, by, values)
 
     async def find(
         self, name: str, fields: Sequence[str], by: str, values: Sequence[str]
@@ -72,6 +78,16 @@ class SalesforceRecords:
     def calls_to_read(self, count: int, *, bulk: bool) -> int:
         """About how many API calls it takes to read so many records."""
         return self._bulk.calls(count) if bulk else -(-count // QUERY_PAGE_RECORDS)
+
+    async def count_selected(self, name: str, selection: Selection) -> int:
+        """How many records a selection means."""
+        return await self._selector.count(name, selection)
+
+    async def select(
+        self, name: str, fields: Sequence[str], selection: Selection, after: str, limit: int
+    ) -> list[Record]:
+        """The records of a selection after an id, in the order of ids."""
+        return await self._selector.select(name, fields, selection, after, limit)
 
     async def deleted_since(self, name: str, since: datetime, limit: int) -> list[str]:
         """Ids of records that were deleted at `since` or later and lie in the Recycle Bin, oldest first."""

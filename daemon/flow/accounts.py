@@ -7,6 +7,7 @@ from daemon.domain.plan import LedgerEntry, LinkAction, Outcome, Plan, Rule, Ver
 from daemon.domain.side import Side
 from daemon.ports.meter import Meter
 from daemon.ports.store import JournalEntry
+from daemon.reconcile.compare import Finding
 
 QUIET = frozenset({Rule.SAME})
 
@@ -120,3 +121,20 @@ def operation_name(plan: Plan, side: Side) -> str:
     if write is not None:
         return write.operation.value
     return "link" if plan.link.action in (LinkAction.CREATE, LinkAction.REVIVE, LinkAction.MOVE) else "none"
+
+
+def repaired(at: datetime, step: Step, sf_id: str, key: str, finding: Finding) -> JournalEntry:
+    """A difference that a comparison found and gave to the road, with what each side held."""
+    verdicts = [
+        {
+            "field": item.field,
+            "base": _plain(item.base),
+            "salesforce": _plain(item.salesforce),
+            "postgres": _plain(item.postgres),
+        }
+        for item in finding.fields
+    ]
+    detail: dict[str, object] = {"verdicts": verdicts}
+    return JournalEntry(
+        at, step.name, sf_id, key, "sweep", "pull", "none", "repaired", finding.kind.value, detail
+    )

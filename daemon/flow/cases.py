@@ -18,9 +18,11 @@ class Case:
     """One record and everything that waits for it, filled stage by stage.
 
     `theirs` are stored changes of the Salesforce side, `ours` those of the PostgreSQL side, oldest first. `record` is
-    what was read, `deleted` what became of a record that is not there, `blind` that the base stands for the record.
+    what was read, `deleted` what became of a record that is not there, `blind` that the base stands for the record, which it
+    cannot if the record is `unread`: something that Salesforce said of it, or did not say, waits to be read.
     `overtaken` says that the link learned something newer while the case was worked on, `to_link` that the record of a create
     in doubt was found: the pair is linked before anything more is sent, so that no second doubt hides what the first was about.
+    `blamed` says that its write was sent alone and not answered, while others were: it lies in the record.
     """
 
     step: Step
@@ -33,6 +35,7 @@ class Case:
     record: Record | None = None
     deleted: Deleted | None = None
     blind: bool = False
+    unread: bool = False
     origin: LinkOrigin | None = None
     hold: Hold | None = None
     plan: Plan = field(default_factory=Plan)
@@ -42,6 +45,7 @@ class Case:
     settled_early: bool = False
     overtaken: bool = False
     to_link: bool = False
+    blamed: bool = False
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -62,6 +66,15 @@ class Case:
     def linked(self) -> bool:
         """Whether the case has a living link."""
         return self.link is not None and self.link.state is LinkState.LINKED
+
+
+def made_up(case: Case) -> str | None:
+    """The external id that was made up for a create in doubt, and sent with it; None if there is none."""
+    rule = case.step.external_id
+    if rule is None:
+        return None
+    named = ((change.external_id, (change.sent or {}).get(rule.salesforce)) for change in case.doubted)
+    return next((made for made, sent in named if made is not None and made == sent), None)
 
 
 def united(cases: Sequence[Case]) -> list[Case]:
@@ -113,6 +126,7 @@ async def gather(unit: Unit, step: Step, changes: Sequence[Change]) -> list[Case
         if link is not None and case.sf_id is None and link.state is not LinkState.TOMBSTONE:
             case.sf_id = link.sf_id
     await _with_doubts(unit, step, cases.values())
+    await _mark_unread(unit, step, cases.values())
     return list(cases.values())
 
 
@@ -128,6 +142,13 @@ async def _with_doubts(unit: Unit, step: Step, cases: Iterable[Case]) -> None:
         doubted = [c for c in changes if c.state is ChangeState.SENT and c.id not in claimed]
         if doubted:
             case.ours = tuple(sorted((*doubted, *case.ours), key=lambda change: change.id))
+
+
+async def _mark_unread(unit: Unit, step: Step, cases: Iterable[Case]) -> None:
+    """What waits of a record outside this batch may tell what a write would replace: a gap's own re-read above all."""
+    ours = {case.sf_id: case for case in cases if case.ours and not case.theirs and case.sf_id is not None}
+    for sf_id in await unit.unread_records(step.name, sorted(ours)) if ours else ():
+        ours[sf_id].unread = True
 
 
 async def _follow_keys(unit: Unit, step: Step, changes: Iterable[Change]) -> None:

@@ -1,20 +1,53 @@
 """What becomes of a change that could not be settled."""
 
 from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
 
 from daemon.domain.change import Change, ChangeState
-from daemon.domain.failure import Failure
+from daemon.domain.failure import Failure, FailureKind, Reason
 from daemon.domain.link import Link, LinkState
 from daemon.domain.mapping import Step
 from daemon.domain.plan import Hold, Outcome
 from daemon.flow.parts import Parts
 from daemon.ports.store import Deferral, Unit
-from daemon.reconcile.remedy import PARKED_RETRY, next_try
+from daemon.reconcile.budget import HELD_AT_MOST
+from daemon.reconcile.remedy import PARKED_RETRY, next_try, paced
+
+_OF_A_SCHEMA: Final = frozenset({FailureKind.CONFIGURATION, FailureKind.PERMISSION})
+GUARDED: Final = "delete_guard"
+"""The code of what the delete guard holds back. It is never tried again by itself: a person answers."""
+STILL: Final = "schema_drift"
+"""The code of what waits because its whole step is held."""
+SCHEMA_REASONS: Final = (Reason.MAPPING, Reason.PERMISSION)
+"""The reasons of what may pass as soon as the schema fits again, or what does not fit is held."""
+
+
+def doubt_schema(parts: Parts, failure: Failure) -> None:
+    """Have both sides described anew at once, if this failure may mean that one of them has changed."""
+    if failure.kind in _OF_A_SCHEMA:
+        parts.schema_doubts.set()
+
+
+async def keep_still(parts: Parts, step: Step, changes: Sequence[Change]) -> None:
+    """Keep the changes of a step that is held as they are; whoever lets it go makes them due."""
+    due = parts.database_now() + PARKED_RETRY
+    reason = f"{Reason.MAPPING.value}: {step.still}"
+    advice = "Nothing: it goes on when the step does. isthmus status says what the step waits for."
+    deferrals = [
+        Deferral(c.id, c.state, due, c.attempts, STILL, reason, advice, c.waiting_for) for c in changes
+    ]
+    async with parts.writing, parts.store.begin() as unit:
+        await unit.defer(deferrals)
 
 
 def after_failure(parts: Parts, step: Step, change: Change, failure: Failure) -> Deferral:
     """A write failed: try again at the pace of the step, or park."""
-    following = next_try(failure.kind, step.retry, change.attempts, parts.jitter())
+    doubt_schema(parts, failure)
+    delay = after_until(parts, failure)
+    if delay is not None:
+        return _untried(parts, change, failure, delay)
+    following = next_try(failure.kind, paced(step.retry, failure.reason), change.attempts, parts.jitter())
     direction = "pull" if change.side.value == "salesforce" else "push"
     parts.meter.count(
         "isthmus_record_failures_total", step=step.name, direction=direction, reason=failure.reason.value
@@ -34,6 +67,30 @@ def after_failure(parts: Parts, step: Step, change: Change, failure: Failure) ->
     )
 
 
+def after_until(parts: Parts, failure: Failure) -> timedelta | None:
+    """How long to wait after a failure that says until when trying is useless; None for any other.
+
+    A little longer, by chance, so that not everything comes back in one moment; and never so long that a sooner end would pass unnoticed.
+    """
+    if failure.until is None:
+        return None
+    wait = max(timedelta(0), failure.until - parts.clock.now())
+    return min(wait, HELD_AT_MOST) + timedelta(seconds=parts.jitter())
+
+
+def _untried(parts: Parts, change: Change, failure: Failure, delay: timedelta) -> Deferral:
+    """Nothing was sent, and nothing is wrong with the change: no attempt is counted."""
+    return Deferral(
+        change.id,
+        ChangeState.PENDING,
+        parts.database_now() + delay,
+        change.attempts,
+        failure.code,
+        f"{failure.reason.value}: {failure.message}",
+        failure.advice,
+    )
+
+
 def after_hold(parts: Parts, step: Step, change: Change, hold: Hold) -> Deferral:
     """A decision holds the change back: it waits for another record, or for a person."""
     direction = "pull" if change.side.value == "salesforce" else "push"
@@ -45,7 +102,7 @@ def after_hold(parts: Parts, step: Step, change: Change, hold: Hold) -> Deferral
     return Deferral(
         change.id,
         ChangeState.PARKED if parked else ChangeState.HELD,
-        parts.database_now() + PARKED_RETRY,
+        None if hold.code == GUARDED else parts.database_now() + PARKED_RETRY,
         change.attempts + (1 if parked else 0),
         hold.code,
         f"{hold.reason.value}: {hold.explanation}",

@@ -6,8 +6,9 @@ from contextlib import suppress
 
 import structlog
 
-from daemon.domain.failure import CallFailedError
+from daemon.domain.failure import CallFailedError, DatabaseFailedError, Failure
 from daemon.flow.load import Loader
+from daemon.flow.loading.sweeps import Sweeps
 from daemon.flow.parts import Parts
 from daemon.flow.worker import Health, Worker
 from daemon.ports.store import Doorbell, Lease, LeaseLostError
@@ -22,6 +23,7 @@ SECOND_LOOK = 0.05
 
 LEASE_EVERY = 5.0
 FAILURE_PAUSE = 1.0
+LONGEST_PAUSE = 60.0
 
 
 class Engine:
@@ -32,7 +34,8 @@ class Engine:
     ) -> None:
         self._parts = parts
         self._loader = loader
-        self._worker = Worker(parts, loader.reload, api)
+        self._sweeps = Sweeps(parts, loader)
+        self._worker = Worker(parts, self._sweeps.reload, api)
         self._doorbell = doorbell
         self._lease = lease
         self._health = database
@@ -52,8 +55,18 @@ class Engine:
         while not self._stopping.is_set():
             if await self._guarded(self._worker.round):
                 pause = SECOND_LOOK
+                await self._breathe()
             else:
                 pause = SECOND_LOOK if await self._rest(pause) else POLL
+
+    async def _breathe(self) -> None:
+        """The longer pause of a worker whose calls are scarce; no ring shortens it."""
+        if self._parts.budget.pause:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None) as self._resting:
+                    if not self._stopping.is_set():
+                        await self._parts.budget.wait()
+            self._resting = None
 
     async def _rest(self, seconds: float) -> bool:
         """Until a ring, the time for the next look, or the order to stop; whether it was a ring."""
@@ -66,11 +79,17 @@ class Engine:
         return rung
 
     async def load(self) -> None:
-        """First loads, once. What fails is tried again: a load goes on from the start, and changes nothing twice."""
+        """First loads, once. What fails is tried again, after longer each time: a load goes on where it stood, and changes nothing twice."""
+        pause = FAILURE_PAUSE
         while not self._stopping.is_set():
-            if await self._guarded(self._load_all):
+            if await self._guarded(self._load_all, pause):
                 self.loaded.set()
                 return
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def sweep(self) -> None:
+        """Read large objects whole when that is wanted, for ever, beside the worker."""
+        await self._sweeps.run()
 
     async def _load_all(self) -> int:
         await self._loader.first_loads()
@@ -92,18 +111,30 @@ class Engine:
     async def drain(self) -> int:
         """Work until nothing is due; how many changes that were. For `run --once` and for scripts."""
         done = 0
-        while count := await self._worker.round():
+        while True:
+            count = await self._worker.round()
+            if not count and not await self._sweeps.rested():
+                return done
             done += count
-        return done
 
-    async def _guarded(self, act: Callable[[], Awaitable[int]]) -> int:
+    async def _pause_after(self, failure: Failure, pause: float) -> None:
+        """That many seconds; or as long as trying again is useless, a minute at a time, unless the order to stop comes."""
+        if failure.until is not None:
+            left = (failure.until - self._parts.clock.now()).total_seconds()
+            pause = min(max(left, pause), LONGEST_PAUSE)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await self._stopping.wait()
+
+    async def _guarded(self, act: Callable[[], Awaitable[int]], pause: float = FAILURE_PAUSE) -> int:
         """One act; a failure of a system is told, waited for, and tried again. Anything else is a defect and ends us."""
         try:
             done = await act()
         except CallFailedError as error:
-            self._health(False, error.failure.code)
+            if isinstance(error, DatabaseFailedError):
+                self._health(False, error.failure.code)
             log.warning("round_failed", code=error.failure.code, advice=error.failure.advice)
-            await self._parts.clock.sleep(FAILURE_PAUSE)
+            await self._pause_after(error.failure, pause)
             return 0
         self._health(True, "answering")
         return done

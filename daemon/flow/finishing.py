@@ -18,10 +18,11 @@ from daemon.flow.cases import Case, look_back
 from daemon.flow.deferral import after_failure, after_hold, load_reference, release_found
 from daemon.flow.observation import Observation
 from daemon.flow.parts import Parts
-from daemon.flow.planning import confirmed, held, pending_hold
+from daemon.flow.planning import confirmed, held, made, pending_hold
 from daemon.flow.sending import raw_values, taken
 from daemon.flow.settle import settle
 from daemon.ports.store import Deferral, JournalEntry, Unit
+from daemon.reconcile.pace import UNANSWERED
 from daemon.reconcile.remedy import backoff
 
 COMMIT = timedelta(seconds=1)
@@ -31,6 +32,7 @@ COMMIT = timedelta(seconds=1)
 async def finish(parts: Parts, unit: Unit, step: Step, cases: Sequence[Case]) -> None:
     """Settle the cases of one step in the transaction that is given."""
     await look_back(unit, cases)
+    await _link_deleted(unit, step, cases)
     early = await _gone_while_loading(parts, step, cases)
     observations = [
         seen for case in cases if case.sf_id not in early and (seen := observed(parts, case)) is not None
@@ -53,6 +55,18 @@ async def finish(parts: Parts, unit: Unit, step: Step, cases: Sequence[Case]) ->
     await unit.journal(journal)
     await _calm_links(unit, cases)
     await _settle_superseded(unit, step, cases, undecided)
+
+
+async def _link_deleted(unit: Unit, step: Step, cases: Sequence[Case]) -> None:
+    """Pair rows with the records that creates in doubt made of them and that were deleted since: what a deletion calls for is decided of pairs."""
+    found = {
+        case.key: link
+        for case in cases
+        if case.to_link and case.record is None and case.key is not None and (link := made(case)) is not None
+    }
+    if found:
+        taken = await unit.links_of_rows(step.table.qualified, sorted(found))
+        await unit.put_links([link for key, link in found.items() if key not in taken])
 
 
 async def _gone_while_loading(parts: Parts, step: Step, cases: Sequence[Case]) -> frozenset[str | None]:
@@ -79,7 +93,7 @@ def _while_loading(step: Step) -> Hold:
 
 def observed(parts: Parts, case: Case) -> Observation | None:
     """What the case tells about its Salesforce record; None where nothing was learned."""
-    if case.hold is not None or case.settled_early:
+    if case.hold is not None or case.settled_early or (case.to_link and case.record is None):
         return None
     result = case.result
     if result is not None and result.failure is None and result.id is not None:
@@ -205,18 +219,22 @@ def _finish_ours(parts: Parts, case: Case, settled: list[int], deferred: list[De
     failure = case.result.failure if case.result is not None else None
     hold = pending_hold(case)
     last = case.ours[-1]
+    kept: Deferral | None = None
     if failure is not None:
-        kept = _in_doubt(parts, case, failure) if failure.kind is FailureKind.UNKNOWN_OUTCOME else None
-        deferred.append(kept or after_failure(parts, case.step, last, failure))
+        in_doubt = failure.kind is FailureKind.UNKNOWN_OUTCOME
+        kept = _in_doubt(parts, case, failure) if in_doubt else after_failure(parts, case.step, last, failure)
     elif hold is not None:
-        deferred.append(after_hold(parts, case.step, last, hold))
+        kept = after_hold(parts, case.step, last, hold)
     elif case.overtaken:
-        deferred.append(Deferral(last.id, ChangeState.PENDING, None, last.attempts))
+        kept = Deferral(last.id, ChangeState.PENDING, None, last.attempts)
     elif case.to_link:
         deferred += [Deferral(change.id, ChangeState.PENDING, None, change.attempts) for change in case.ours]
         return
-    else:
+    if kept is None:
         settled.append(last.id)
+    else:  # it goes on for those before it, under the external id that a create among them was given
+        named = next((change.external_id for change in case.ours if change.external_id), None)
+        deferred.append(replace(kept, external_id=named))
     settled += [change.id for change in case.ours[:-1]]
 
 
@@ -232,7 +250,7 @@ def _in_doubt(parts: Parts, case: Case, failure: Failure) -> Deferral:
         ChangeState.SENT,
         parts.database_now() + delay,
         last.attempts + 1,
-        failure.code,
+        UNANSWERED if case.blamed else failure.code,
         f"{failure.reason.value}: {failure.message}",
         failure.advice,
     )
@@ -242,13 +260,13 @@ def _finish_theirs(parts: Parts, case: Case, settled: list[int], deferred: list[
     """Salesforce-side changes of a case about which nothing was observed."""
     if not case.theirs:
         return
-    if case.overtaken:
+    result = case.result
+    unanswered = result is not None and result.failure is not None
+    if case.overtaken and not unanswered:
         deferred += [
             Deferral(change.id, ChangeState.PENDING, None, change.attempts) for change in case.theirs
         ]
         return
-    result = case.result
-    unanswered = result is not None and result.failure is not None
     if case.hold is not None and not case.ours:
         deferred.append(after_hold(parts, case.step, case.theirs[-1], case.hold))
         settled += [change.id for change in case.theirs[:-1]]
@@ -319,17 +337,22 @@ async def _settle_superseded(
     if keys:
         await unit.settle_rows(step.name, sorted(keys), min(keys.values()) - 1)
     whole = {
-        case.sf_id: case.theirs[-1].id
+        case.sf_id: case.theirs[-1].id - 1
         for case in cases
         if case.sf_id is not None
         and case.sf_id not in undecided
-        and not (
-            case.link is not None and case.link.windows
-        )  # older ones may tell what a write of ours replaced
         and case.theirs
-        and case.record is not None
-        and not case.plan.held
-        and not case.hold
+        and _told_by_now(case)
+        and not (case.link is not None and case.link.windows)  # an older one may tell what a write replaced
     }
     if whole:
-        await unit.settle_records(sorted(whole), min(whole.values()) - 1)
+        await unit.settle_records(whole)
+
+
+def _told_by_now(case: Case) -> bool:
+    """Whether older changes of the record say nothing that is not settled, or kept under one reason, by this look at it."""
+    if case.hold is not None:
+        return False
+    if case.plan.held:
+        return any(hold.outcome is Outcome.PARK for hold in case.plan.held.values()) and not case.ours
+    return case.record is not None

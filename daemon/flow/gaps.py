@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
 
-from daemon.domain.change import Change, ChangeKind, Source
+from daemon.domain.change import Change, ChangeKind, ChangeState, Source
 from daemon.domain.failure import CallFailedError
 from daemon.domain.gap import Gap, GapCause
 from daemon.domain.mapping import Step
@@ -21,12 +22,24 @@ EVERY = 2.0
 
 
 async def open_for_objects(
-    unit: Unit, steps: Iterable[Step], cause: GapCause, since: datetime | None, until: datetime
+    unit: Unit,
+    steps: Iterable[Step],
+    cause: GapCause,
+    since: datetime | None,
+    until: datetime,
+    *,
+    waiting_for: str | None = None,
 ) -> list[Gap]:
-    """Note a gap of each step, and store the change that has its object read whole. The gaps, to be told once that is committed."""
+    """Note a gap of each step, and store the change that has its object read whole. The gaps, to be told once that is committed.
+
+    `waiting_for`: the reading is held until this is released.
+    """
     gaps = [Gap(step.name, cause, since, until) for step in steps]
     await unit.open_gaps(gaps)
-    await unit.store_changes([whole_object(gap.step, until) for gap in gaps])
+    state = ChangeState.PENDING if waiting_for is None else ChangeState.HELD
+    await unit.store_changes(
+        [replace(whole_object(gap.step, until), state=state, waiting_for=waiting_for) for gap in gaps]
+    )
     return gaps
 
 

@@ -10,6 +10,8 @@ class Heard:
     """The newest second told of each object in this process, and of the channel before it began."""
 
     def __init__(self) -> None:
+        self.following = False
+        """Whether the stream was taken up where it was left, so that whatever happens in Salesforce will be told."""
         self._begun: datetime | None = None
         self._newest: dict[str, datetime] = {}
 

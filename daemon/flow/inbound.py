@@ -108,10 +108,10 @@ async def _sort(parts: Parts, unit: Unit, events: Sequence[Event]) -> Sorted:
     for sf_id, mine in by_record.items():
         link = links.get(sf_id)
         step = _step(parts, mine[0].object, link)
-        if sf_id in behind or sf_id in doubted or (link is not None and link.in_doubt):
+        if step.still or sf_id in behind or sf_id in doubted or (link is not None and link.in_doubt):
             found.stored += [_stored(step, event, link) for event in mine]
         else:
-            _sort_record(found, step, link, mine)
+            _sort_record(found, step, link, mine, parts.heard.newest(step.object))
     return found
 
 
@@ -139,8 +139,10 @@ def _step(parts: Parts, name: str, link: Link | None) -> Step:
     return parts.steps.by_object[name][0]
 
 
-def _sort_record(found: Sorted, step: Step, link: Link | None, events: Sequence[Event]) -> None:
-    """The events of one record, in the order of the stream."""
+def _sort_record(
+    found: Sorted, step: Step, link: Link | None, events: Sequence[Event], newest: datetime | None
+) -> None:
+    """The events of one record, in the order of the stream. `newest` is the second up to which its object is known."""
     needs_reading = step.must_read or any(
         event.kind in (EventKind.DELETE, EventKind.GAP_RECORD) or event.reread & set(step.salesforce_fields)
         for event in events
@@ -149,7 +151,7 @@ def _sort_record(found: Sorted, step: Step, link: Link | None, events: Sequence[
         found.stored += [_stored(step, event, link) for event in events]
         return
     if link is None or link.state is not LinkState.LINKED:
-        _sort_stranger(found, step, link, events)
+        _sort_stranger(found, step, link, events, newest)
         return
     judged = [worth(link, event.at, canonical(step, event.values)) for event in events]
     fresh = [event for event, worth_ in zip(events, judged, strict=True) if worth_ is not Worth.STALE]
@@ -166,12 +168,16 @@ def _sort_record(found: Sorted, step: Step, link: Link | None, events: Sequence[
         found.stored += [_stored(step, event, link) for event in fresh]
 
 
-def _sort_stranger(found: Sorted, step: Step, link: Link | None, events: Sequence[Event]) -> None:
+def _sort_stranger(
+    found: Sorted, step: Step, link: Link | None, events: Sequence[Event], newest: datetime | None
+) -> None:
     """A record without a living link: one that is told whole can be paired or made at once, any other is read first.
 
-    So is one that was deleted: a late or repeated event of it must not bring its row back, if only for a moment.
+    So is one that was deleted: a late or repeated event of it must not bring its row back, if only for a moment. What is told of a
+    second that was passed before is told late or again, and so is read first as well.
     """
-    if link is None and events[0].kind in (EventKind.CREATE, EventKind.UNDELETE):
+    again = newest is not None and events[0].at < newest
+    if link is None and not again and events[0].kind in (EventKind.CREATE, EventKind.UNDELETE):
         values, _ = _folded(step, events)
         found.observations.append(
             Observation(

@@ -4,13 +4,58 @@ from dataclasses import replace
 from datetime import datetime
 
 from daemon.domain.change import Source
-from daemon.domain.link import WINDOWS_MOST, Link, LinkState, Window
+from daemon.domain.link import WINDOWS_MOST, Link, LinkOrigin, LinkState, Window
 from daemon.domain.mapping import Steps
-from daemon.domain.plan import Plan
+from daemon.domain.plan import KEEP_LINK, LinkAction, LinkChange, Operation, Plan
 from daemon.domain.side import Direction
 from daemon.domain.value import Values
+from daemon.flow.accounts import count_link
+from daemon.flow.effects import Effects, reread
 from daemon.flow.observation import Observation
 from daemon.flow.pairing import Pair
+from daemon.flow.parts import Parts
+
+
+def account_link(parts: Parts, pair: Pair, effects: Effects, *, failed: bool) -> None:
+    """The link as it is after this: what Salesforce confirmed always counts, the rest only if the row was written."""
+    plan, link, seen = pair.plan, pair.link, pair.seen
+    if failed or pair.hold is not None:
+        plan = Plan()
+    elif plan.salesforce is not None and plan.salesforce.operation is not Operation.UPDATE:
+        plan = replace(plan, link=KEEP_LINK)  # not before Salesforce has done it
+    if failed and link is None and seen.confirmed and pair.key is not None:
+        plan = Plan(
+            link=LinkChange(LinkAction.CREATE, origin=LinkOrigin.CREATED)
+        )  # the record was made all the same
+    match plan.link.action:
+        case LinkAction.KEEP:
+            if link is not None and (after := paired(link, pair, plan)) != link:
+                effects.links.append(after)
+        case LinkAction.CREATE | LinkAction.REVIVE as action:
+            revived = action is LinkAction.REVIVE  # what was known of its time ended with the record
+            former = replace(link, seen=None, own=None) if link is not None and revived else link
+            made = paired(former or new_link(pair), pair, plan)
+            effects.links.append(replace(made, state=LinkState.LINKED))
+            effects.released += [seen.sf_id, f"{seen.step.name}:{pair.key}"]
+        case LinkAction.END:
+            assert link is not None
+            effects.links.append(ended(link, plan))
+        case LinkAction.MOVE:
+            assert link is not None
+            target = moved(parts.steps, link, plan)
+            effects.links.append(target)
+            effects.released += [target.sf_id, f"{target.step}:{target.key}"]
+            effects.stored.append(replace(reread(pair), step=target.step, sf_id=target.sf_id))
+    count_link(parts.meter, seen.step, plan)
+
+
+def new_link(pair: Pair) -> Link:
+    """The link of a pair that has none yet."""
+    seen = pair.seen
+    assert pair.key is not None
+    origin = pair.plan.link.origin
+    link = Link(0, seen.step.name, seen.step.object, seen.sf_id, seen.step.table.qualified, pair.key)
+    return replace(link, origin=origin) if origin is not None else link
 
 
 def paired(link: Link, pair: Pair, plan: Plan) -> Link:

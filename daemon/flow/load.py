@@ -5,11 +5,11 @@ read before a newer event was settled is older than its link knows, and is left 
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 
 import structlog
 
 from daemon.domain.change import Change, ChangeKind, Source
+from daemon.domain.failure import CallFailedError, Failure
 from daemon.domain.mapping import Step
 from daemon.domain.side import Side
 from daemon.flow.deferral import load_reference
@@ -18,6 +18,7 @@ from daemon.flow.loading.page import settle_page
 from daemon.flow.parts import Parts
 from daemon.flow.reading import read_fields
 from daemon.ports.failpoints import Failpoint
+from daemon.ports.jobs import JobKind
 
 log = structlog.get_logger(__name__)
 
@@ -36,15 +37,36 @@ class Loader:
         self._bulk = bulk
 
     async def first_loads(self) -> None:
-        """Load every step that was never loaded to the end, parents first."""
+        """Load every step that was never loaded to the end, parents first.
+
+        One that cannot be read holds up no other: its failure is noted, and the first one raised when all have had their turn.
+        """
+        failed: CallFailedError | None = None
         for step in self._parts.steps.ordered:
-            if await self._parts.store.first_load(step.name) != "done":
+            if step.still or await self._parts.store.first_load(step.name) == "done":
+                continue
+            try:
                 await self._first_load(step)
+            except CallFailedError as error:
+                failed = failed or error
+                await self._note_held_up(step, error.failure)
+        if failed is not None:
+            raise failed
+
+    async def is_large(self, step: Step) -> bool:
+        """Whether reading the step's object whole takes so long that nothing else should wait for it. One call, if any."""
+        return self._bulk is not None and await self._parts.records.count(step.object) >= self._bulk_from
+
+    async def _note_held_up(self, step: Step, failure: Failure) -> None:
+        log.warning("first_load_held_up", step=step.name, code=failure.code, advice=failure.advice)
+        told = {"code": failure.code, "message": failure.message, "advice": failure.advice}
+        await self._parts.store.hold_first_load(step.name, told)
 
     async def _first_load(self, step: Step) -> None:
         log.info("first_load_started", step=step.name, object=step.object)
         self._parts.meter.gauge("isthmus_backfill_active", 1, step=step.name, direction="pull")
-        done, expected = await self._read_all(step, Source.LOAD)
+        with self._parts.in_force.batch():
+            done, expected = await self._read_all(step, JobKind.FIRST_LOAD)
         if step.direction.pushes:
             while await self._parts.store.enqueue_unlinked(step, ENQUEUED_AT_ONCE) == ENQUEUED_AT_ONCE:
                 log.debug("rows_enqueued", step=step.name)
@@ -58,16 +80,17 @@ class Loader:
     async def reload(self, step: Step, changes: Sequence[Change]) -> None:
         """Read an object whole because of these changes, and settle them."""
         log.info("object_read_whole", step=step.name, object=step.object)
-        since = max((change.at for change in changes), default=None)
-        await self._read_all(step, Source.SWEEP, since)
+        with self._parts.in_force.batch():
+            await self._read_all(step, JobKind.SWEEP, [change.id for change in changes])
         async with self._parts.writing, self._parts.store.begin() as unit:
             await unit.settle([change.id for change in changes])
         await self._parts.failpoints.reach(Failpoint.LOAD_DONE)
 
-    async def _read_all(self, step: Step, source: Source, since: datetime | None = None) -> tuple[int, int]:
+    async def _read_all(self, step: Step, kind: JobKind, answers: Sequence[int] = ()) -> tuple[int, int]:
         expected = await self._parts.records.count(step.object)
         if self._bulk is not None and expected >= self._bulk_from:
-            return await self._bulk.read(step, source, expected, since)
+            return await self._bulk.read(step, kind, expected, answers)
+        source = Source.LOAD if kind is JobKind.FIRST_LOAD else Source.SWEEP
         done = 0
         seen: set[str] = set()
         await self._progress(step, source, done, expected)

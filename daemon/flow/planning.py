@@ -5,20 +5,28 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
+import structlog
+
 from daemon.domain.canonical import from_salesforce
 from daemon.domain.change import Change, Source
-from daemon.domain.failure import Reason
+from daemon.domain.failure import Failure, FailureKind, Reason
 from daemon.domain.link import Link, LinkOrigin
 from daemon.domain.mapping import IdentifyKind, Step
 from daemon.domain.plan import Hold, Operation, Outcome, Plan
 from daemon.domain.side import Side
 from daemon.domain.value import Values, from_json
 from daemon.domain.view import MISSING, Presence, View
-from daemon.flow.cases import Case
+from daemon.flow.cases import Case, made_up
+from daemon.flow.deferral import GUARDED
 from daemon.flow.parts import Parts
 from daemon.flow.views import References, postgres_view, salesforce_view
+from daemon.ports.salesforce import WriteResult
 from daemon.ports.store import Row, Unit
 from daemon.reconcile.decide import decide
+from daemon.reconcile.guard import DeletePressure, allowed, may_pass
+from daemon.reconcile.pace import UNANSWERED
+
+log = structlog.get_logger(__name__)
 
 GUARD_WINDOW: Final = timedelta(minutes=10)
 
@@ -41,8 +49,9 @@ async def plan_cases(parts: Parts, unit: Unit, step: Step, cases: Sequence[Case]
     )
     survivors = [case.deleted.merged_into for case in cases if case.deleted and case.deleted.merged_into]
     linked = await unit.links_of_records(sorted(set(survivors))) if survivors else {}
+    await _wait_for_doubts(unit, step, cases)
     for case in cases:
-        if case.hold is not None or case.settled_early:
+        if case.hold is not None or case.settled_early or case.overtaken:
             continue
         survivor = linked.get(case.deleted.merged_into or "") if case.deleted else None
         case.plan = decide_case(
@@ -53,11 +62,36 @@ async def plan_cases(parts: Parts, unit: Unit, step: Step, cases: Sequence[Case]
             survivor_is_linked=survivor is not None and survivor.state.value == "linked",
         )
         case.external_id = _external_id(case, local.get(case.key or "", []))
-        if case.link is None and _made(case) is not None and _updates(case.plan):
+        if case.link is None and made(case) is not None and (case.deleted is not None or _updates(case.plan)):
             case.plan, case.to_link = Plan(), True
         if _cannot_repeat(case):
             case.plan, case.hold = Plan(), _UNSURE
+        _hold_unanswered(case)
     await _guard_deletes(parts, unit, step, cases)
+
+
+async def _wait_for_doubts(unit: Unit, step: Step, cases: Sequence[Case]) -> None:
+    """New records that creates of ours in doubt have made, whose own turn has not come: they are paired by whoever resolves those.
+
+    Paired without it, nobody would know what was agreed when they were made, and what was sent would stand against what they hold by now.
+    """
+    rule = step.external_id
+    strangers = [case for case in cases if case.link is None and not case.ours and case.record is not None]
+    if rule is None or not strangers:
+        return
+    doubted = await unit.creates_in_doubt(step.name, rule.salesforce)
+    for case in strangers:
+        if case.record is not None and str(case.record.values.get(rule.salesforce)) in doubted:
+            case.result, case.overtaken = WriteResult(failure=_UNRESOLVED), True
+
+
+_UNRESOLVED = Failure(
+    FailureKind.BUSY,
+    Reason.TRANSPORT,
+    "create_unresolved",
+    "A create of ours, of which no answer came, may have made this record.",
+    "Nothing: it is looked at again as soon as that is known.",
+)
 
 
 def decide_case(
@@ -70,13 +104,14 @@ def decide_case(
 ) -> Plan:
     """The plan of one case, by the pure core."""
     ours = MISSING if case.key is None else _our_view(parts, case, case.row, local, references)
+    step = replace(case.step, on_request=False) if _asked_for(case) else case.step
     link = (
         replace(case.link, base={**case.link.base, **confirmed(case)})
         if case.link is not None
-        else _made(case)
+        else made(case)
     )
     return decide(
-        case.step,
+        step,
         link,
         their_view(case, references),
         ours,
@@ -85,13 +120,24 @@ def decide_case(
     )
 
 
-def _made(case: Case) -> Link | None:
-    """The link that a create in doubt has earned: its record was found, so it was done, and its values were agreed."""
-    if not case.in_doubt or case.record is None or case.sf_id is None or case.key is None:
+def made(case: Case) -> Link | None:
+    """The link that a create in doubt has earned: its record was found, so it was done, and its values were agreed.
+
+    One that was deleted since is found by the external id that was made up for it, and held all that was sent.
+    """
+    if not case.in_doubt or case.sf_id is None or case.key is None:
+        return None
+    if case.record is None and (case.deleted is None or made_up(case) is None):
         return None
     step = case.step
-    link = Link(0, step.name, step.object, case.sf_id, step.table.qualified, case.key, base=confirmed(case))
+    base = confirmed(case) if case.record is not None else _sent(case)
+    link = Link(0, step.name, step.object, case.sf_id, step.table.qualified, case.key, base=base)
     return replace(link, origin=case.origin or LinkOrigin.CREATED)
+
+
+def _sent(case: Case) -> Values:
+    sent = {name: value for change in case.doubted for name, value in (change.sent or {}).items()}
+    return {name: from_json(value) for name, value in sent.items() if name in case.step.by_name}
 
 
 def _our_view(
@@ -174,6 +220,22 @@ _UNSURE = Hold(
 )
 
 
+def _hold_unanswered(case: Case) -> None:
+    """A write that was sent alone so often without an answer is not sent once more by itself: its record was read, and lacks it."""
+    culprit = next((change for change in case.doubted if change.code == UNANSWERED), None)
+    if culprit is None or case.plan.salesforce is None:
+        return
+    hold = Hold(
+        Outcome.PARK,
+        UNANSWERED,
+        f"It was sent {culprit.attempts} times, at last alone, and never answered, while Salesforce answers other writes: "
+        f"{(culprit.reason or '').partition(': ')[2]}",
+        "Look for a trigger or flow in Salesforce that fails or runs too long for this record, then: isthmus parked retry.",
+        Reason.TRANSPORT,
+    )
+    case.plan = replace(case.plan, salesforce=None, held={**case.plan.held, Side.SALESFORCE: hold})
+
+
 def _cannot_repeat(case: Case) -> bool:
     """A create in doubt that no identifier found, and that no external id makes repeatable."""
     write = case.plan.salesforce
@@ -185,23 +247,37 @@ def _cannot_repeat(case: Case) -> bool:
 
 
 async def _guard_deletes(parts: Parts, unit: Unit, step: Step, cases: Sequence[Case]) -> None:
-    """Stop what would delete more than the guard allows within ten minutes, and ask."""
+    """Stop what would delete more than the guard allows within ten minutes, and ask.
+
+    What is stored and not taken up yet counts as well, so that nothing of a mass delete is done before it is seen to be one.
+    """
     deletes = [case for case in cases if _deletes(case.plan) and not _asked_for(case)]
     if not deletes:
         return
-    recent = await unit.deletes_since(step.name, parts.clock.now() - GUARD_WINDOW)
-    allowed = max(
-        step.delete_guard.max_count, int(step.delete_guard.max_ratio * await unit.count_links(step.name))
-    )
-    if recent + len(deletes) <= allowed:
-        return
+    now, links = parts.clock.now(), await unit.count_links(step.name)
+    most = allowed(step.delete_guard, links) + 1
+    taken_up = [change.id for case in cases for change in case.changes]
+    waiting, held = await unit.deletes_waiting(step, taken_up, most)
+    recent = await unit.deletes_since(step.name, now - GUARD_WINDOW)
+    pressure = DeletePressure(len(deletes), waiting, recent, held, links)
+    passing = may_pass(step.delete_guard, pressure, await unit.delete_permit(step.name), now)
+    if passing < len(deletes):
+        _stop(parts, step, deletes[passing:], pressure)
+
+
+def _stop(parts: Parts, step: Step, deletes: Sequence[Case], pressure: DeletePressure) -> None:
+    """Park these deletes until a person has answered."""
+    for direction in sorted({"push" if case.plan.salesforce is not None else "pull" for case in deletes}):
+        parts.meter.count("isthmus_delete_guard_trips_total", step=step.name, direction=direction)
+    log.warning("delete_guard_tripped", step=step.name, held=len(deletes), total=pressure.total)
     for case in deletes:
         case.plan = Plan()
         case.hold = Hold(
             Outcome.PARK,
-            "delete_guard",
-            f"{recent + len(deletes)} deletes of step {step.name} within ten minutes; the guard allows {allowed}.",
-            "If they are meant: isthmus parked retry --code delete_guard. If not: restore the records, then retry.",
+            GUARDED,
+            f"{pressure.total} deletes of step {step.name} within ten minutes; the guard allows {allowed(step.delete_guard, pressure.links)}.",
+            f"If they are meant: isthmus step allow-delete {step.name} --count {pressure.total}. "
+            f"If not: restore what was deleted, then isthmus parked retry --code {GUARDED}.",
             Reason.DELETED,
         )
 

@@ -8,15 +8,18 @@ finds its row, whether or not our answer ever came.
 from collections.abc import Sequence
 
 from daemon.domain.mapping import Step
-from daemon.domain.plan import Operation
+from daemon.domain.plan import Operation, Plan
 from daemon.flow.accounts import overruled
 from daemon.flow.cases import Case
 from daemon.flow.parts import Parts
+from daemon.flow.settle import HELD_ELSEWHERE
+from daemon.ports.salesforce import WriteResult
 from daemon.ports.store import LedgerLine, RowWrite, Unit
 
 
 async def take_precautions(parts: Parts, unit: Unit, step: Step, cases: Sequence[Case]) -> None:
     """Keep the losers and name the creates of these cases."""
+    _wait_for_rows(step, cases)
     now = parts.clock.now()
     await unit.ledger(
         [
@@ -29,19 +32,36 @@ async def take_precautions(parts: Parts, unit: Unit, step: Step, cases: Sequence
     await _name_creates(unit, step, cases)
 
 
-async def _name_creates(unit: Unit, step: Step, cases: Sequence[Case]) -> None:
-    """Give each row its external id; one that will not take it is created all the same, and found by its stored change."""
+def _wait_for_rows(step: Step, cases: Sequence[Case]) -> None:
+    """A row that another session holds cannot be given its name now: its create waits, and nobody waits for that session."""
+    for case in cases:
+        if _unnamed(step, case) and case.row is not None and case.row.locked:
+            case.plan, case.result = Plan(), WriteResult(failure=HELD_ELSEWHERE)
+
+
+def _unnamed(step: Step, case: Case) -> bool:
+    """Whether a create of this case is to go out whose row does not hold the external id yet."""
     rule = step.external_id
-    if rule is None or rule.column in step.table.generated:
-        return
-    writes = [
-        RowWrite(Operation.UPDATE, {rule.column: case.external_id[1]}, case.key)
-        for case in cases
-        if case.external_id is not None
+    return (
+        rule is not None
+        and rule.column not in step.table.generated
+        and case.external_id is not None
         and case.row is not None
         and not case.row.values.get(rule.column)
         and case.plan.salesforce is not None
         and case.plan.salesforce.operation is Operation.CREATE
+    )
+
+
+async def _name_creates(unit: Unit, step: Step, cases: Sequence[Case]) -> None:
+    """Give each row its external id; one that will not take it is created all the same, and found by its stored change."""
+    rule = step.external_id
+    if rule is None:
+        return
+    writes = [
+        RowWrite(Operation.UPDATE, {rule.column: case.external_id[1]}, case.key)
+        for case in cases
+        if case.external_id is not None and _unnamed(step, case)
     ]
     if writes:
         await unit.write_rows(step, writes)

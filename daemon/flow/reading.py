@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from daemon.domain.change import ChangeKind
 from daemon.domain.mapping import Identify, IdentifyKind, Normalise, Step
 from daemon.domain.value import Raw
-from daemon.flow.cases import Case
+from daemon.flow.cases import Case, made_up
 from daemon.flow.inbound import canonical, covers
 from daemon.flow.parts import Parts
 from daemon.flow.views import CONVERSION_FIELDS
@@ -29,7 +29,7 @@ async def read_cases(parts: Parts, step: Step, cases: Sequence[Case], *, force: 
     for case in cases:
         case.settled_early = not force and _says_nothing_new(case)
     open_cases = [case for case in cases if not case.settled_early]
-    blind = [case for case in open_cases if _may_go_blind(case)]
+    blind = [case for case in open_cases if _may_go_blind(case)] if parts.heard.following else []
     if not force and len(blind) <= BLIND_MOST:
         for case in blind:
             case.blind = True
@@ -56,7 +56,12 @@ def _says_nothing_new(case: Case) -> bool:
 
 
 def _may_go_blind(case: Case) -> bool:
-    if case.theirs or not case.linked or case.link is None or case.in_doubt:
+    """Whether the base may stand for the record.
+
+    What a conditional write replaces within the second of its condition is known by its event alone. So this is only for
+    as long as the stream is followed, and not for a record of which something is still to be read.
+    """
+    if case.theirs or case.unread or not case.linked or case.link is None or case.in_doubt:
         return False
     updates = all(
         change.kind in (ChangeKind.UPDATE, ChangeKind.REKEY) and not change.attempts for change in case.ours
@@ -101,6 +106,25 @@ async def _find_unknown(parts: Parts, step: Step, cases: Sequence[Case]) -> None
                 pass
             case hold:
                 case.hold = hold
+    await _find_deleted(parts, step, [case for case in cases if case.record is None and case.hold is None])
+
+
+async def _find_deleted(parts: Parts, step: Step, cases: Sequence[Case]) -> None:
+    """Creates in doubt whose record is not there may have been done, and the record deleted since.
+
+    Sent again, such a create would make a second record of what somebody did away with. Only an external id that was made up for the
+    create tells: another one may be that of a record which was deleted long before.
+    """
+    wanted = {text: case for case in cases if case.link is None and (text := made_up(case)) is not None}
+    rule = step.external_id
+    if rule is None or not wanted:
+        return
+    found = await parts.records.find_deleted(step.object, rule.salesforce, sorted(wanted))
+    async with parts.writing, parts.store.begin() as unit:
+        known = await unit.links_of_records(sorted({deleted.id for deleted in found.values()}))
+    for text, deleted in found.items():
+        if deleted.id not in known:
+            wanted[text].sf_id, wanted[text].deleted = deleted.id, deleted
 
 
 async def _taken(parts: Parts, records: Mapping[str, Record]) -> frozenset[str]:

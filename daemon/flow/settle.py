@@ -6,20 +6,20 @@ back, with a reason, and no other.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import replace
 
 from daemon.domain.change import Change, ChangeKind, Source
 from daemon.domain.failure import Failure, FailureKind, Reason
-from daemon.domain.link import Link, LinkOrigin, LinkState
+from daemon.domain.link import LinkOrigin, LinkState
 from daemon.domain.mapping import Step
-from daemon.domain.plan import KEEP_LINK, Hold, LinkAction, LinkChange, Operation, Outcome, Plan
+from daemon.domain.plan import Hold, LinkAction, LinkChange, Operation, Outcome, Plan
 from daemon.domain.side import Side
 from daemon.domain.value import Value
 from daemon.domain.view import Presence, View
-from daemon.flow.accounts import count_link, count_plan, journal_entry, operation_name, outcome_name
+from daemon.flow.accounts import count_plan, journal_entry, operation_name, outcome_name
 from daemon.flow.deferral import after_failure, after_hold
-from daemon.flow.links import ended, moved, paired
+from daemon.flow.effects import Effects, reread
+from daemon.flow.links import account_link, new_link
 from daemon.flow.observation import Observation
 from daemon.flow.pairing import Pair, pair_up
 from daemon.flow.parts import Parts
@@ -27,7 +27,7 @@ from daemon.flow.rowwrites import row_write
 from daemon.flow.unseen import restoring, unseen
 from daemon.flow.views import References, postgres_view, salesforce_view
 from daemon.ports.failpoints import Failpoint
-from daemon.ports.store import Deferral, JournalEntry, LedgerLine, Row, RowResult, RowWrite, Unit
+from daemon.ports.store import LedgerLine, Row, RowResult, RowWrite, Unit
 from daemon.reconcile.decide import decide
 from daemon.reconcile.fold import fold
 
@@ -38,20 +38,6 @@ HELD_ELSEWHERE = Failure(
     "Another session holds the row.",
     "Nothing: it is tried again every second or two until the row is free.",
 )
-
-
-@dataclass(slots=True)
-class Effects:
-    """What one settled group leaves to be written beside the rows."""
-
-    links: list[Link] = field(default_factory=list)
-    settled: list[int] = field(default_factory=list)
-    deferred: list[Deferral] = field(default_factory=list)
-    stored: list[Change] = field(default_factory=list)
-    released: list[str] = field(default_factory=list)
-    journal: list[JournalEntry] = field(default_factory=list)
-    ledger: list[LedgerLine] = field(default_factory=list)
-    latencies: list[tuple[Step, datetime]] = field(default_factory=list)
 
 
 async def settle(parts: Parts, unit: Unit, observations: Sequence[Observation]) -> frozenset[str]:
@@ -92,7 +78,7 @@ def _read_first(parts: Parts, pairs: Sequence[Pair], rows: Mapping[str, Row], ef
         part = pair.seen.presence is Presence.PRESENT and not pair.seen.complete
         linked = pair.link is not None and pair.link.state is LinkState.LINKED
         if part and linked and pair.seen.own is None and pair.key not in rows:
-            effects.stored.append(_reread(parts, pair))
+            effects.stored.append(reread(pair))
             effects.settled += [change.id for change in pair.seen.changes]
         else:
             decidable.append(pair)
@@ -176,7 +162,7 @@ def _decide(step: Step, pair: Pair, ours: View, references: References) -> None:
 
 def _just_created(step: Step, pair: Pair, theirs: View, ours: View) -> Plan:
     """The record was made from the row: both agreed on what was sent, and only later changes stand out against it."""
-    link = replace(_new_link(pair), base=_based(pair))
+    link = replace(new_link(pair), base=_based(pair))
     plan = decide(step, link, theirs, ours)
     return replace(plan, link=LinkChange(LinkAction.CREATE, origin=pair.origin or LinkOrigin.CREATED))
 
@@ -214,7 +200,7 @@ def _account(
         _keep_back(parts, pair, effects, hold=hold)
     else:
         effects.settled += [change.id for change in pair.seen.changes]
-    _account_link(parts, pair, effects, failed=failure is not None)
+    account_link(parts, pair, effects, failed=failure is not None)
     if failure is None and pair.hold is None:
         _leave_to_push(parts, pair, effects, local, references)
     _write_down(parts, pair, effects, failure, hold)
@@ -232,7 +218,7 @@ def _keep_back(
         effects.deferred += [after_failure(parts, step, change, HELD_ELSEWHERE) for change in waiting[:-1]]
     else:
         effects.settled += [change.id for change in waiting[:-1]]
-    last = waiting[-1] if waiting else _told(parts, pair) if undecided else _reread(parts, pair)
+    last = waiting[-1] if waiting else _told(pair) if undecided else reread(pair)
     deferral = (
         after_failure(parts, step, last, failure)
         if failure is not None
@@ -260,64 +246,11 @@ def _hold(hold: Hold | None) -> Hold:
     return hold
 
 
-def _told(parts: Parts, pair: Pair) -> Change:
+def _told(pair: Pair) -> Change:
     """The record is to be read, and what its events told is kept until then: a write of ours may have replaced it."""
-    change = _reread(parts, pair)
+    change = reread(pair)
     part = pair.seen.presence is Presence.PRESENT and not pair.seen.complete
     return replace(change, kind=ChangeKind.UPDATE, values=pair.seen.raw) if part and pair.seen.raw else change
-
-
-def _reread(parts: Parts, pair: Pair) -> Change:
-    return Change(
-        step=pair.seen.step.name,
-        side=Side.SALESFORCE,
-        kind=ChangeKind.REREAD,
-        source=pair.seen.source,
-        at=pair.seen.at,
-        sf_id=pair.seen.sf_id,
-        key=pair.key,
-    )
-
-
-def _account_link(parts: Parts, pair: Pair, effects: Effects, *, failed: bool) -> None:
-    """The link as it is after this: what Salesforce confirmed always counts, the rest only if the row was written."""
-    plan, link, seen = pair.plan, pair.link, pair.seen
-    if failed or pair.hold is not None:
-        plan = Plan()
-    elif plan.salesforce is not None and plan.salesforce.operation is not Operation.UPDATE:
-        plan = replace(plan, link=KEEP_LINK)  # not before Salesforce has done it
-    if failed and link is None and seen.confirmed and pair.key is not None:
-        plan = Plan(
-            link=LinkChange(LinkAction.CREATE, origin=LinkOrigin.CREATED)
-        )  # the record was made all the same
-    match plan.link.action:
-        case LinkAction.KEEP:
-            if link is not None and (after := paired(link, pair, plan)) != link:
-                effects.links.append(after)
-        case LinkAction.CREATE | LinkAction.REVIVE as action:
-            revived = action is LinkAction.REVIVE  # what was known of its time ended with the record
-            former = replace(link, seen=None, own=None) if link is not None and revived else link
-            made = paired(former or _new_link(pair), pair, plan)
-            effects.links.append(replace(made, state=LinkState.LINKED))
-            effects.released += [seen.sf_id, f"{seen.step.name}:{pair.key}"]
-        case LinkAction.END:
-            assert link is not None
-            effects.links.append(ended(link, plan))
-        case LinkAction.MOVE:
-            assert link is not None
-            target = moved(parts.steps, link, plan)
-            effects.links.append(target)
-            effects.released += [target.sf_id, f"{target.step}:{target.key}"]
-            effects.stored.append(replace(_reread(parts, pair), step=target.step, sf_id=target.sf_id))
-    count_link(parts.meter, seen.step, plan)
-
-
-def _new_link(pair: Pair) -> Link:
-    seen = pair.seen
-    assert pair.key is not None
-    origin = pair.plan.link.origin
-    link = Link(0, seen.step.name, seen.step.object, seen.sf_id, seen.step.table.qualified, pair.key)
-    return replace(link, origin=origin) if origin is not None else link
 
 
 def _leave_to_push(

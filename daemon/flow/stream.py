@@ -15,6 +15,7 @@ import structlog
 from daemon.domain.failure import CallFailedError, FailureKind
 from daemon.domain.gap import GapCause
 from daemon.domain.mapping import Retry
+from daemon.flow.deferral import doubt_schema
 from daemon.flow.gaps import note_opened, open_for_objects
 from daemon.flow.inbound import set_down, take_in
 from daemon.flow.parts import Parts
@@ -32,11 +33,14 @@ from daemon.reconcile.remedy import backoff
 
 log = structlog.get_logger(__name__)
 
-PACE = Retry(first=timedelta(seconds=1), maximum=timedelta(minutes=2))
+PACE = Retry(first=timedelta(seconds=1), maximum=timedelta(minutes=1))
 QUICK = Retry(first=timedelta(milliseconds=50), maximum=timedelta(seconds=2))
 REPEATS = 5
 STABLE = 60.0
 """A session that lasted this many seconds was a good one: the next failure starts the pace anew."""
+
+_SUBSCRIPTION = "subscription"
+"""What the reading of whole objects waits for after a loss: read before the stream is taken up again, they would miss what happens between."""
 
 Health = Callable[[bool, str], None]
 
@@ -88,6 +92,8 @@ class Stream:
             position = await self._position(stored, source.transport)
             self._parts.heard.begin(self._told_until(stored))
             await source.open(self._channel, position)
+            self._parts.heard.following = True
+            await self._subscribed()
             self._parts.meter.gauge("isthmus_salesforce_stream_connected", 1, channel=self._channel)
             self._health(True, "subscribed")
             log.info("stream_subscribed", channel=self._channel, position=position)
@@ -95,6 +101,7 @@ class Stream:
             while True:
                 await self._take(source)
         finally:
+            self._parts.heard.following = False
             self._parts.meter.gauge("isthmus_salesforce_stream_connected", 0, channel=self._channel)
             await source.close()
 
@@ -115,9 +122,11 @@ class Stream:
         """Take a batch in. A deadlock or a lost connection undid the whole transaction: it is simply done again."""
         for attempt in range(1, REPEATS + 1):
             try:
-                await take_in(self._parts, batch, transport)
+                with self._parts.batch() as parts:
+                    await take_in(parts, batch, transport)
             except CallFailedError as error:
                 if error.failure.kind is not FailureKind.TRANSIENT:
+                    doubt_schema(self._parts, error.failure)
                     log.warning("events_set_down", code=error.failure.code, advice=error.failure.advice)
                     await set_down(self._parts, batch, transport)
                     return
@@ -152,6 +161,11 @@ class Stream:
             async with self._parts.writing, self._parts.store.begin() as unit:
                 await unit.save_position(Position(self._channel, transport, FROM_OLDEST, None))
 
+    async def _subscribed(self) -> None:
+        """What happens from here on will be told: objects that are to be read whole may be, and nothing falls between the two."""
+        async with self._parts.writing, self._parts.store.begin() as unit:
+            await unit.release_waiting([f"{_SUBSCRIPTION}:{self._channel}"])
+
     def _ended(self, reason: str, message: str) -> None:
         self._parts.meter.count(
             "isthmus_salesforce_stream_reconnects_total", channel=self._channel, reason=reason
@@ -171,6 +185,7 @@ class Stream:
         """Note a gap of every step, and take the stream up from the oldest event that is kept."""
         async with self._parts.writing, self._parts.store.begin() as unit:
             steps = self._parts.steps.ordered
-            gaps = await open_for_objects(unit, steps, cause, since, self._parts.clock.now())
+            now, held = self._parts.clock.now(), f"{_SUBSCRIPTION}:{self._channel}"
+            gaps = await open_for_objects(unit, steps, cause, since, now, waiting_for=held)
             await unit.save_position(Position(self._channel, transport, FROM_OLDEST, None))
         note_opened(self._parts, gaps)

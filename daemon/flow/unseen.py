@@ -5,6 +5,7 @@ own event still arrives, from inside the window that the write left with the lin
 """
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -36,24 +37,29 @@ def unseen(seen: Observation, link: Link | None) -> tuple[LedgerEntry, ...]:
             field = seen.step.by_name.get(name)
             if field is None or name not in seen.read:
                 continue
-            entry = _replaced(field, raw, seen.read[name], base.get(name), windows, at)
+            given = {window.sent[name] for window in doubted.windows if name in window.sent}
+            entry = _replaced(field, raw, seen.read[name], base.get(name), windows, at, given)
             if entry is not None:
                 found[name, entry.salesforce] = entry
     return tuple(found.values())
 
 
 def _replaced(
-    field: Field, told: Raw, held: Raw, base: Value, windows: Sequence[Window], at: datetime
+    field: Field,
+    told: Raw,
+    held: Raw,
+    base: Value,
+    windows: Sequence[Window],
+    at: datetime,
+    given: AbstractSet[Value],
 ) -> LedgerEntry | None:
+    """`given` is what any write of ours gave the field, in whatever second: a value that was given back once is not lost."""
     lost, now = from_salesforce(field, told), from_salesforce(field, held)
     if lost.failure or now.failure or lost.value in (base, now.value) or now.value != base:
         return None
     mine = [window for window in windows if field.name in window.before]
     known = [window.before[field.name] for window in mine]
-    known += [window.sent[field.name] for window in mine if field.name in window.sent]
-    if (
-        not mine or lost.value in known
-    ):  # it was known before one of these writes, or is what one of them wrote
+    if not mine or lost.value in known or lost.value in given:
         return None
     side: Side | None = Side.POSTGRES
     if field.conflict.policy not in BY_TIME:

@@ -12,7 +12,8 @@ from daemon.domain.link import LinkState
 from daemon.domain.mapping import Field, Step, Steps
 from daemon.domain.value import Raw, Value
 from daemon.domain.view import Presence, View
-from daemon.ports.store import Row, Unit
+from daemon.ports.comparing import LinkLookup
+from daemon.ports.store import Row
 from daemon.reconcile.settle import with_constants
 from daemon.reconcile.times import corrected, effective_time
 
@@ -35,7 +36,12 @@ class References:
 
     @classmethod
     async def load(
-        cls, unit: Unit, steps: Steps, step: Step, rows: Iterable[Row], raws: Iterable[Mapping[str, Raw]]
+        cls,
+        unit: LinkLookup,
+        steps: Steps,
+        step: Step,
+        rows: Iterable[Row],
+        raws: Iterable[Mapping[str, Raw]],
     ) -> "References":
         """Look up everything that these rows and records point to: two queries for each lookup field."""
         found = cls()
@@ -55,7 +61,7 @@ class References:
             return True
         return str(value) in self.keys.get(field.lookup, {})
 
-    async def _fill(self, unit: Unit, target: Step, keys: set[str], ids: set[str]) -> None:
+    async def _fill(self, unit: LinkLookup, target: Step, keys: set[str], ids: set[str]) -> None:
         records = self.records.setdefault(target.name, {})
         back = self.keys.setdefault(target.name, {})
         if keys:

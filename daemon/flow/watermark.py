@@ -40,6 +40,8 @@ class Watermark:
         """Look for ever. What fails is looked at again in a minute."""
         while True:
             await self._parts.clock.sleep(EVERY)
+            if not self._parts.budget.spare:
+                continue  # the stream goes on; what it did not tell is found when there are calls again
             try:
                 await self.look()
             except CallFailedError as error:

@@ -8,11 +8,13 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
-from daemon.domain.change import Change, ChangeState
-from daemon.domain.failure import CallFailedError, DatabaseFailedError, FailureKind
+from daemon.domain.change import Change, ChangeState, Source
+from daemon.domain.failure import CallFailedError, DatabaseFailedError, Failure, FailureKind
 from daemon.domain.mapping import Step
 from daemon.domain.side import Side
+from daemon.flow.budget import HELD
 from daemon.flow.cases import Case, gather, united
+from daemon.flow.deferral import after_until, doubt_schema, keep_still
 from daemon.flow.finishing import finish
 from daemon.flow.parts import Parts
 from daemon.flow.planning import load_rows, plan_cases
@@ -21,12 +23,13 @@ from daemon.flow.reading import read_cases
 from daemon.flow.sending import send
 from daemon.ports.failpoints import Failpoint
 from daemon.ports.store import Deferral
+from daemon.reconcile.budget import Stage, goes_ahead
+from daemon.reconcile.claim_size import ClaimSize
 from daemon.reconcile.remedy import backoff
 
 log = structlog.get_logger(__name__)
 
-SMALL_BATCH = 200
-LARGE_BATCH = 2000
+_OWN_REASON = (ChangeState.HELD, ChangeState.PARKED)
 
 Health = Callable[[bool, str], None]
 Reload = Callable[[Step, Sequence[Change]], Awaitable[None]]
@@ -39,27 +42,47 @@ class Worker:
     """
 
     def __init__(self, parts: Parts, reload: Reload, health: Health = lambda up, reason: None) -> None:
-        self._parts = parts
+        self._live = self._parts = parts
         self._health = health
         self._reload = reload
-        self._limit = SMALL_BATCH
+        self._claim = ClaimSize()
         self._failures = 0
 
     async def round(self) -> int:
         """One batch; how many stored changes it held. The batch grows while there is a backlog, and shrinks again."""
-        changes = await self._parts.store.pending(self._limit)
+        with self._live.batch() as self._parts:
+            return await self._round()
+
+    async def _round(self) -> int:
+        started = self._parts.clock.monotonic()
+        changes = await self._parts.store.pending(self._claim.next)
         if changes:
             await self._parts.failpoints.reach(Failpoint.CHANGES_CLAIMED)
-        self._limit = LARGE_BATCH if len(changes) >= self._limit else SMALL_BATCH
+        slowed = self._parts.budget.stage is not Stage.FREE
         for step in self._parts.steps.ordered:
             mine = [change for change in changes if change.step == step.name]
-            if mine:
-                await self._step(step, mine)
+            if mine and step.still:
+                await keep_still(self._parts, step, mine)
+            elif mine:
+                await self._within_budget(step, mine)
         orphans = [change.id for change in changes if change.step not in self._parts.steps.by_name]
         if orphans:
             async with self._parts.writing, self._parts.store.begin() as unit:
                 await unit.settle(orphans)
+        self._claim.after(len(changes), self._parts.clock.monotonic() - started, saving=slowed)
         return len(changes)
+
+    async def _within_budget(self, step: Step, changes: Sequence[Change]) -> None:
+        """Take up what the budget of API calls allows now; the rest stays stored and says why."""
+        stage = self._parts.budget.stage
+        ready = [change for change in changes if goes_ahead(stage, change)]
+        if len(ready) < len(changes):
+            going = {change.id for change in ready}
+            await self._hold(
+                step, [c for c in changes if c.id not in going], (), self._parts.budget.hold(Stage.SLOWED)
+            )
+        if ready:
+            await self._step(step, ready)
 
     async def _step(self, step: Step, changes: Sequence[Change]) -> None:
         whole = [change for change in changes if change.side is Side.SALESFORCE and change.sf_id is None]
@@ -98,8 +121,12 @@ class Worker:
         self._failures = 0
 
     async def _answer_truncate(self, step: Step, changes: Sequence[Change]) -> None:
-        """An operator answered: every linked row is looked at, and what is gone from the table is deleted across."""
-        await self._parts.store.sweep(step.name, asked=True)
+        """A person answered: every linked row is looked at, and what is gone from the table is deleted across.
+
+        A retry is an operator's own wish. What a permit has let go is counted by the guard like any other delete.
+        """
+        asked = any(change.source is Source.OPERATOR for change in changes)
+        await self._parts.store.sweep(step.name, asked=asked)
         async with self._parts.writing, self._parts.store.begin() as unit:
             await unit.settle([change.id for change in changes])
 
@@ -122,15 +149,24 @@ class Worker:
 
         So no attempt is counted and nothing is parked: they wait, longer each time that this happens in a row.
         """
-        self._failures += 1
         failure = error.failure
-        if not isinstance(error, DatabaseFailedError):
+        if failure.until is None:
+            self._failures += 1
+        doubt_schema(self._parts, failure)
+        if not isinstance(error, DatabaseFailedError) and failure.code != HELD:
             self._health(False, failure.code)
         log.warning(
             "step_held_back", step=step.name, code=failure.code, advice=failure.advice, changes=len(changes)
         )
+        await self._hold(step, changes, cases, failure)
+
+    async def _hold(
+        self, step: Step, changes: Sequence[Change], cases: Sequence[Case], failure: Failure
+    ) -> None:
+        """Keep changes for later, with the reason. What is held or parked for a reason of its own keeps that."""
         sent = {change.id for case in cases if case.sent for change in case.ours}
-        due = self._parts.database_now() + backoff(step.retry, self._failures, self._parts.jitter())
+        pace = backoff(step.retry, self._failures, self._parts.jitter())
+        due = self._parts.database_now() + (after_until(self._parts, failure) or pace)
         reason = f"{failure.reason.value}: {failure.message}"
         deferrals = [
             Deferral(
@@ -138,9 +174,11 @@ class Worker:
                 ChangeState.SENT if c.id in sent else c.state,
                 due,
                 c.attempts,
-                failure.code,
-                reason,
-                failure.advice,
+                *(
+                    (c.code, c.reason, c.advice)
+                    if c.state in _OWN_REASON
+                    else (failure.code, reason, failure.advice)
+                ),
                 c.waiting_for,
             )
             for c in changes

@@ -46,6 +46,9 @@ async def resolve(office: Office, number: int, take: str, operator: str) -> dict
     theirs = await _theirs(office, step, entry)
     async with office.parts.writing, office.parts.store.begin() as unit:
         pair = await _pair(office, unit, step, entry, theirs)
+        entry = await show(
+            office, number
+        )  # as it stands now that the pair is ours alone: somebody may have decided it
         if entry["winner"] is None and entry["resolved_at"] is None:
             names = await _decide(unit, pair, entry, side, operator)
             outcome = "decided"

@@ -125,6 +125,7 @@ class StepCounts:
     first_load: str | None = None
     processed: int = 0
     expected: int = 0
+    load_held_up: str | None = None  # the code of what keeps the first load from going on
     load_seconds: float = 0.0  # from the beginning of the first load to its last stored progress
 
 

@@ -4,7 +4,7 @@ These ports are what a load needs beside `daemon.ports.salesforce.Records` and `
 by another process, and a portion is settled set-wise as far as nothing about it has to be weighed.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,6 +47,19 @@ class Sheet:
         return Record(self.object, self.ids[index], values, self.stamps[index], self.modified[index])
 
 
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which records of an object are meant: those that meet a SOQL condition, those changed at `since` or later, or both; else all."""
+
+    condition: str | None = None
+    since: datetime | None = None
+
+    @property
+    def everything(self) -> bool:
+        """Whether no record is left out."""
+        return self.condition is None and self.since is None
+
+
 class BookmarkLostError(Exception):
     """Nothing is left of the read that a bookmark stands in, or it asked for something else: begin anew."""
 
@@ -70,6 +83,16 @@ class BulkRecords(Records, Protocol):
         """About how many API calls it takes to read so many records with `sheets` (`bulk`) or with `scan`."""
         ...
 
+    async def count_selected(self, name: str, selection: Selection) -> int:
+        """How many records are meant. Raises CallFailedError with the org's own words for a condition that is none."""
+        ...
+
+    async def select(
+        self, name: str, fields: Sequence[str], selection: Selection, after: str, limit: int
+    ) -> list[Record]:
+        """The records that are meant, from the id `after` on, in the order of ids, at most `limit` of them (one call for up to 2,000)."""
+        ...
+
     async def deleted_since(self, name: str, since: datetime, limit: int) -> list[str]:
         """Ids of the records that were deleted at `since` or later and are still in the Recycle Bin: at most `limit`, oldest first.
 
@@ -82,6 +105,7 @@ class BulkRecords(Records, Protocol):
 class LoadState:
     """A read that was not finished. `low` is the second by Salesforce's clock before which it had not begun.
 
+    `answers` are the stored changes for which it was begun.
     `bookmark` is where to go on: None at the beginning, empty once everything was read and what is missing has been asked after.
     """
 
@@ -89,6 +113,7 @@ class LoadState:
     expected: int
     low: datetime
     bookmark: str | None
+    answers: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +144,10 @@ class Staged:
 class LoadUnit(Unit, Protocol):
     """A transaction of the daemon that can settle a portion."""
 
-    async def begin_load(self, kind: str, step: str, expected: int, low: datetime) -> None:
-        """A read begins, and nothing counts that an earlier one of this kind and step has left."""
+    async def begin_load(
+        self, kind: str, step: str, expected: int, low: datetime, answers: Collection[int] = ()
+    ) -> None:
+        """A read begins, for these stored changes, and nothing counts that an earlier one of this kind and step has left."""
         ...
 
     async def keep_load(self, kind: str, step: str, processed: int, expected: int, bookmark: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from daemon.domain.failure import Failure
 from daemon.domain.plan import Operation
@@ -54,6 +54,20 @@ class RecordWrite:
     external_id: tuple[str, str] | None = None
     unmodified_since: datetime | None = None
 
+    @property
+    def call(self) -> tuple[str, str]:
+        """What writes must have in common to go out in one call: the operation, and the external id's field of an upsert."""
+        if self.operation is Operation.UPDATE and self.unmodified_since is not None:
+            return CONDITIONAL, ""
+        if self.operation is Operation.CREATE and self.external_id is not None:
+            return "upsert", self.external_id[0]
+        return self.operation.value, ""
+
+
+CONDITIONAL: Final = "conditional"
+CONDITIONAL_MOST: Final = 12
+"""So many conditional updates fit into one call: each takes two of the 25 parts of a Composite request."""
+
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
@@ -61,7 +75,8 @@ class WriteResult:
 
     On success `id` is the record and `record` what Salesforce holds afterwards, where the call could tell; `at` is an
     upper estimate of the second of the write by Salesforce's own clock. `created` tells an upsert's two outcomes
-    apart. With a failure of kind UNKNOWN_OUTCOME it may or may not have been done.
+    apart. With a failure of kind UNKNOWN_OUTCOME it may or may not have been done. `shared` says that the failure is that
+    of the whole call: it may lie in one record of many, and says nothing of this one alone.
     """
 
     id: str | None = None
@@ -69,6 +84,7 @@ class WriteResult:
     record: Record | None = None
     at: datetime | None = None
     failure: Failure | None = None
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +180,13 @@ class Records(Protocol):
 
     async def read_deleted(self, name: str, ids: Sequence[str]) -> dict[str, Deleted]:
         """What became of ids that `read` did not find: an entry for each, found through queryAll."""
+        ...
+
+    async def find_deleted(self, name: str, by: str, values: Sequence[str]) -> dict[str, Deleted]:
+        """Records in the Recycle Bin whose field `by` has one of these values, by the value: the last deleted one of each.
+
+        A value that none has gets no entry, nor one whose record was purged.
+        """
         ...
 
     async def find(

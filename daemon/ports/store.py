@@ -20,6 +20,7 @@ from daemon.domain.failure import Failure
 from daemon.domain.gap import Gap
 from daemon.domain.link import Link
 from daemon.domain.mapping import Identify, Step
+from daemon.domain.permit import Permit
 from daemon.domain.plan import LedgerEntry, Operation
 from daemon.domain.side import Side
 from daemon.domain.value import Raw
@@ -60,7 +61,10 @@ class RowResult:
 
 @dataclass(frozen=True, slots=True)
 class Deferral:
-    """What a stored change becomes when it could not be settled. `due` None means: until somebody asks."""
+    """What a stored change becomes when it could not be settled. `due` None means: until somebody asks.
+
+    `external_id` is that of a create in whose place this change goes on; None leaves the change with its own.
+    """
 
     id: int
     state: ChangeState
@@ -70,6 +74,7 @@ class Deferral:
     reason: str | None = None
     advice: str | None = None
     waiting_for: str | None = None
+    external_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +177,12 @@ class Unit(Protocol):
         """Those of these Salesforce ids for which a Salesforce-side change is stored: later ones go behind it."""
         ...
 
+    async def unread_records(self, step: str, ids: Sequence[str]) -> frozenset[str]:
+        """Those of these Salesforce ids that are not known as they are: a Salesforce-side change of theirs is stored, or
+        their step's object is to be read whole, and then it is all of them.
+        """
+        ...
+
     async def creates_in_doubt(self, step: str, field: str) -> frozenset[str]:
         """The external ids, as they were sent in `field`, of creates whose outcome is not known yet."""
         ...
@@ -188,8 +199,8 @@ class Unit(Protocol):
         """Forget every PostgreSQL-side change of these rows up to this id: a newer state has been settled."""
         ...
 
-    async def settle_records(self, ids: Sequence[str], up_to: int) -> None:
-        """Forget every Salesforce-side change of these records up to this id."""
+    async def settle_records(self, up_to: Mapping[str, int]) -> None:
+        """Forget every Salesforce-side change of these records up to the id that is given for each."""
         ...
 
     async def defer(self, deferrals: Sequence[Deferral]) -> None:
@@ -228,6 +239,17 @@ class Unit(Protocol):
         """How many deletes of this step were propagated since then, by the journal: the delete guard's count."""
         ...
 
+    async def deletes_waiting(self, step: Step, besides: Sequence[int], most: int) -> tuple[int, int]:
+        """Stored deletes of linked pairs of a step, besides these changes and those of an operator; and how many the delete guard holds.
+
+        Each is counted up to `most`.
+        """
+        ...
+
+    async def delete_permit(self, step: str) -> Permit | None:
+        """The last permit of a step's delete guard, in force or not."""
+        ...
+
     async def count_links(self, step: str) -> int:
         """How many linked pairs a step has."""
         ...
@@ -245,8 +267,11 @@ class Store(Protocol):
         ...
 
     async def pending(self, limit: int) -> list[Change]:
-        """The oldest changes that are due, oldest first: pending ones (no due time means now), ones left `sent` by a
-        crash or an unknown outcome, and held and parked ones whose next try has come.
+        """Changes that are due, oldest first: pending ones (no due time means now), ones left `sent` by a crash or an
+        unknown outcome, and held and parked ones whose next try has come.
+
+        If more are due than `limit`, each transaction that stored some gives a few first, so that a large one does not keep
+        the others waiting; the rest are the oldest. None is taken this way before an older one of its own record.
         """
         ...
 
@@ -270,6 +295,17 @@ class Store(Protocol):
         """
         ...
 
+    async def look_anew(self, step: str) -> int:
+        """Hold every linked pair of a step for unread: its record is read and compared before anything else is decided about it.
+
+        How many they were. The bases stay, so that what changed on either side since they were agreed stands out.
+        """
+        ...
+
+    async def resume(self, step: str, code: str, reasons: Sequence[str]) -> int:
+        """Make due at once what is kept back under this code, and what is parked or put off for one of these reasons."""
+        ...
+
     async def faulty_capture(self) -> frozenset[str]:
         """The steps whose capture missed something: an error inside a trigger, or a trigger that was put back."""
         ...
@@ -289,7 +325,11 @@ class Store(Protocol):
         ...
 
     async def set_first_load(self, step: str, state: str, processed: int, expected: int) -> None:
-        """Store the state and progress of a step's first load."""
+        """Store the state and progress of a step's first load. It is not held up any more."""
+        ...
+
+    async def hold_first_load(self, step: str, failure: Mapping[str, str]) -> None:
+        """Note why a step's first load is held up: code, message and advice."""
         ...
 
 

@@ -15,6 +15,10 @@ def create_record(step: Step, link: Link | None, postgres: View) -> Plan:
         return _nothing(
             Side.SALESFORCE, "no_match", "No Salesforce record matches, and the step does not create one."
         )
+    if step.on_request and (link is None or link.state is LinkState.TOMBSTONE):
+        return _nothing(
+            Side.SALESFORCE, "on_request", "The step makes records only when an operator asks for one."
+        )
     fields = [f for f in step.fields if f.direction.pushes and f.createable]
     hold = _hold(fields, postgres)
     if hold is not None and not _may_come_later(fields, postgres, hold):

@@ -11,14 +11,17 @@ import asyncpg
 
 from adapters.memory.database import MemoryDatabase
 from adapters.memory.doorbell import MemoryDoorbell
+from adapters.memory.jobs import MemoryJobs
 from adapters.memory.lease import MemoryLease
 from adapters.memory.store import MemoryStore
 from adapters.memory.tables import MemoryTable
 from adapters.postgres.database import PostgresDatabase
 from adapters.postgres.doorbell import Pings, PostgresDoorbell
+from adapters.postgres.jobs import PostgresJobs
 from adapters.postgres.lease import TIME_TO_LIVE, PostgresLease
 from adapters.postgres.pool import Connector, Pool
 from adapters.postgres.store import PostgresStore
+from daemon.ports.jobs import Jobs
 from daemon.ports.store import Doorbell, Lease, Store
 from tests.integration.postgres.conftest import connector_to
 from tests.integration.postgres.world import ODD, PEOPLE, PEOPLE_TYPES, TABLES, WallClock
@@ -40,6 +43,7 @@ class Arena(Protocol):
     """One database under one leading daemon. `insert` and its kind are the user's application."""
 
     store: Store
+    jobs: Jobs
     lease: MortalLease
 
     async def insert(self, **values: str | None) -> str: ...
@@ -62,6 +66,7 @@ class MemoryArena:
     database: MemoryDatabase
     lease: MortalLease
     store: Store
+    jobs: Jobs
 
     async def insert(self, **values: str | None) -> str:
         async with self.database.application() as app:
@@ -99,6 +104,7 @@ class PostgresArena:
     pool: Pool
     lease: MortalLease
     store: Store
+    jobs: Jobs
     app: asyncpg.Connection
 
     async def insert(self, **values: str | None) -> str:
@@ -146,7 +152,7 @@ async def memory_arena() -> MemoryArena:
     database.install_capture([PEOPLE])
     lease = MemoryLease(database, "test")
     assert await lease.acquire()
-    return MemoryArena(database, lease, MemoryStore(database, lease))
+    return MemoryArena(database, lease, MemoryStore(database, lease), MemoryJobs(database, lease))
 
 
 async def _prepared(dsn: str) -> None:
@@ -168,6 +174,7 @@ async def postgres_arena(databases: Databases) -> AsyncIterator[PostgresArena]:
         app = await asyncpg.connect(dsn)
         async with Pool(connector) as pool:
             assert await lease.acquire()
-            yield PostgresArena(connector, pool, lease, PostgresStore(pool, lease), app)
+            store, jobs = PostgresStore(pool, lease), PostgresJobs(pool, lease)
+            yield PostgresArena(connector, pool, lease, store, jobs, app)
         lease.close()
         await app.close()

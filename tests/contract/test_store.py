@@ -1,5 +1,6 @@
 """Links, changes, journal and ledger: everything of one transaction together, or nothing of it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -61,6 +62,7 @@ async def test_links_can_swap_partners_and_be_forgotten_and_are_counted(arena: A
         assert await unit.count_links("other") == 0
 
 
+@pytest.mark.requirement("S0-07")
 @pytest.mark.parametrize("double", [link(9, key="1"), link(1, key="9")])
 async def test_a_second_link_of_a_record_or_row_is_refused_with_everything_beside_it(
     arena: Arena, double: Link
@@ -94,6 +96,49 @@ async def test_changes_come_back_as_they_were_stored_and_oldest_first(arena: Are
     assert [c.sf_id for c in await arena.store.pending(1)] == [stored[0].sf_id]
 
 
+async def test_a_large_transaction_does_not_keep_the_others_waiting(arena: Arena) -> None:
+    async with arena.store.begin() as unit:
+        await unit.store_changes([event(n) for n in range(1, 101)])
+    for number in (201, 50, 202):
+        async with arena.store.begin() as unit:
+            await unit.store_changes([event(number)])
+    taken = [change.sf_id for change in await arena.store.pending(20)]
+    small = [event(number).sf_id for number in (201, 202)]
+    assert taken == [
+        *(event(n).sf_id for n in range(1, 19)),
+        *small,
+    ]  # 50 waits for the older one of its record
+
+
+async def test_what_was_put_off_and_what_is_new_share_a_claim(arena: Arena) -> None:
+    async with arena.store.begin() as unit:
+        await unit.store_changes([event(n, due=AT, state=ChangeState.PARKED) for n in range(1, 51)])
+        await unit.store_changes([event(n) for n in range(51, 101)])
+    states = [change.state for change in await arena.store.pending(20)]
+    assert (len(states), states.count(ChangeState.PARKED)) == (20, 8)
+
+
+async def test_a_record_is_unread_while_something_of_it_or_its_whole_object_waits(arena: Arena) -> None:
+    waiting, other = event(1), event(2)
+    ids = [waiting.sf_id or "", other.sf_id or ""]
+    async with arena.store.begin() as unit:
+        await unit.store_changes([waiting])
+        assert await unit.unread_records(waiting.step, ids) == {waiting.sf_id}
+        await unit.store_changes([replace(event(3), sf_id=None, kind=ChangeKind.REREAD)])
+        assert await unit.unread_records(waiting.step, ids) == set(ids)
+        assert await unit.unread_records("another", ids) == {waiting.sf_id}
+
+
+async def test_a_deferral_hands_an_external_id_on(arena: Arena) -> None:
+    async with arena.store.begin() as unit:
+        await unit.store_changes([event(1, external_id="first"), event(2)])
+    one, two = await arena.store.pending(10)
+    async with arena.store.begin() as unit:
+        kept = [Deferral(change.id, ChangeState.PENDING, None, 0) for change in (one, two)]
+        await unit.defer([kept[0], replace(kept[1], external_id="handed on")])
+    assert [change.external_id for change in await arena.store.pending(10)] == ["first", "handed on"]
+
+
 async def test_settling_by_id_row_and_record(arena: Arena) -> None:
     for key in ("1", "2"):
         await arena.insert(id=key)
@@ -111,9 +156,9 @@ async def test_settling_by_id_row_and_record(arena: Arena) -> None:
         assert [len(x) for x in (await unit.local_changes("people", ["1", "2"])).values()] == [1]
     events = [c for c in await arena.store.pending(10) if c.side is Side.SALESFORCE]
     async with arena.store.begin() as unit:
-        await unit.settle_records([events[0].sf_id or ""], events[0].id)
+        await unit.settle_records({events[0].sf_id or "": events[0].id})
         assert await unit.unsettled_records([events[0].sf_id or ""]) == {events[0].sf_id}
-        await unit.settle_records([events[0].sf_id or ""], events[1].id)
+        await unit.settle_records({events[0].sf_id or "": events[1].id})
         assert await unit.unsettled_records([events[0].sf_id or ""]) == frozenset()
 
 

@@ -76,13 +76,6 @@ SET_UP = (
 )
 
 
-OPEN = frozenset({Scene.LOST_POSITION})
-"""What is not mended yet, and so not drawn by lot: one run in three, a value written in Salesforce ends without a fate.
-
-`ISTHMUS_CELLS=all`, and each of them by its name, plays these too.
-"""
-
-
 @dataclass(frozen=True, slots=True)
 class Cell:
     """One thing that happens at one place, with the seed of the traffic around it."""
@@ -114,5 +107,4 @@ def chosen(family: Sequence[Place], seed: int) -> list[Cell]:
     cells = [Cell(place, action, seed, SHORT_HANG) for place in family for action in Action]
     if wanted:
         return [cell for cell in cells if str(cell).startswith(wanted)]
-    drawn = [cell for cell in cells if cell.place.scene not in OPEN]
-    return random.Random(seed).sample(drawn, SAMPLE_OF_A_FAMILY)
+    return random.Random(seed).sample(cells, SAMPLE_OF_A_FAMILY)

@@ -17,7 +17,7 @@ from daemon.domain.link import Link, LinkState
 from daemon.domain.mapping import Kind, Step
 from daemon.domain.plan import Plan, Write
 from daemon.domain.value import Raw, Values
-from daemon.flow import inbound, reading, sending, settle, stream, worker
+from daemon.flow import inbound, links, reading, sending, settle, stream, worker
 from daemon.flow.links import paired
 from daemon.flow.parts import Parts, Skew
 from daemon.ports.salesforce import Event, EventBatch, EventKind, RecordWrite, WriteResult
@@ -253,9 +253,9 @@ DEFECTS: Final[Mapping[str, Defect]] = {
     "marks nothing before it sends": Defect("convergence", ((MemoryStore, "mark_sent"),), _unmarked),
     "writes losers down too late": Defect("vanish", ((worker, "take_precautions"),), _no_precautions),
     "does not correct the clocks": Defect("winner", ((Skew, "offset"),), property(lambda _: 0.0)),
-    "takes the row for the base": Defect("convergence", ((settle, "paired"),), _base_from_the_row),
-    "never moves the base": Defect("convergence", ((settle, "paired"),), _base_never_moves),
-    "does not end the link of what is deleted": Defect("convergence", ((settle, "ended"),), _never_ended),
+    "takes the row for the base": Defect("convergence", ((links, "paired"),), _base_from_the_row),
+    "never moves the base": Defect("convergence", ((links, "paired"),), _base_never_moves),
+    "does not end the link of what is deleted": Defect("convergence", ((links, "ended"),), _never_ended),
     "does not look for what it replaced": Defect("vanish", ((settle, "unseen"),), _no_windows),
     "reads the queue by a cursor": Defect("bounded", ((MemoryStore, "pending"),), _by_cursor),
     "ignores locked rows": Defect("vanish", ((MemoryUnit, "rows"),), _locks_ignored),

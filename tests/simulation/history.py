@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from typing import TypeVar
 
 import structlog
 
@@ -35,7 +36,10 @@ _PAUSES = (0.05, 0.05, 0.2, 0.4, 1.1, 3.0)
 class Play:
     """A running history."""
 
-    def __init__(self, seed: int, loop: VirtualLoop, *, acts: int = 40) -> None:
+    def __init__(
+        self, seed: int, loop: VirtualLoop, *, acts: int = 40, ahead: tuple[float, float] | None = None
+    ) -> None:
+        """`ahead` sets by how many seconds the machine's clock is ahead of the true time, and the server's of the machine's."""
         self.rng = random.Random(seed)
         self.loop = loop
         self.acts = acts
@@ -47,6 +51,7 @@ class Play:
         self.deletes = rng.random() < 0.4
         skewed = rng.random() < 0.5
         machine, server = (rng.uniform(-60, 60), rng.uniform(-60, 60)) if skewed else (0.0, 0.0)
+        machine, server = ahead or (machine, server)
         clock = LoopClock(loop, machine)
         self.server_ahead = machine + server
         self.database = MemoryDatabase(clock, skew=timedelta(seconds=server), new_id=self._id)
@@ -274,11 +279,15 @@ class Play:
             lives.cancel()
             await asyncio.gather(lives, return_exceptions=True)
 
+    def life(self, number: int) -> Process:
+        """The daemon's next life."""
+        return Process(self.around, f"life {number}")
+
     async def _live(self) -> None:
         """One life of the daemon after the other."""
         while True:
             self._lives += 1
-            self.process = Process(self.around, f"life {self._lives}")
+            self.process = self.life(self._lives)
             await self.process.live()
             if self.process.fault is not None:
                 self.note("daemon", "ends with", repr(self.process.fault))
@@ -394,7 +403,11 @@ class Play:
             return text == "true"
         if kind is Kind.REFERENCE and text is not None:
             links = [link for link in self.database.links.values() if link.table == "app.company"]
-            found = [link.sf_id for link in links if link.key == text and link.state is LinkState.LINKED]
+            whole = (
+                LinkState.LINKED,
+                LinkState.TOMBSTONE,
+            )  # a pair that is gone is pointed to by both sides alike
+            found = [link.sf_id for link in links if link.key == text and link.state in whole]
             return found[0] if found else f"no record of company {text}"
         return text
 
@@ -440,10 +453,18 @@ def _silence() -> Iterator[None]:
 
 def play(seed: int, *, acts: int = 40) -> Play:
     """Play one history."""
+    return played(lambda loop: Play(seed, loop, acts=acts))
+
+
+P = TypeVar("P", bound=Play)
+
+
+def played(make: Callable[[VirtualLoop], P]) -> P:
+    """The history that `make` makes on a loop of its own, played to its end."""
     loop = VirtualLoop()
     with _silence():
+        history = make(loop)
         try:
-            history = Play(seed, loop, acts=acts)
             loop.run_until_complete(history.run())
         except StuckError as error:
             history.broken.append(Violation("bounded", str(error)))

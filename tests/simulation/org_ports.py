@@ -91,6 +91,13 @@ class OrgRecords:
 
         return await self._asked("read deleted", look)
 
+    async def find_deleted(self, name: str, by: str, values: Sequence[str]) -> dict[str, Deleted]:
+        def look() -> dict[str, Deleted]:
+            binned = self._side.binned(name).items()
+            return {str(row[by]): _deleted(i, row) for i, row in binned if row.get(by) in values}
+
+        return await self._asked("find deleted", look)
+
     async def find(
         self, name: str, fields: Sequence[str], by: str, values: Sequence[str]
     ) -> dict[str, list[Record]]:
@@ -171,14 +178,14 @@ class OrgRecords:
             failure = faults.unknown_outcome("no answer came")
         if failure is not None:
             self._note("write", "failed", failure.code)
-            return [WriteResult(id=write.id, failure=failure) for write in batch]
+            return [WriteResult(id=write.id, failure=failure, shared=True) for write in batch]
         await self._travel()
         results = do()
         if self._chance(self._weather.lost_reply):
             self._note("reply", "lost")
             await asyncio.sleep(PATIENCE)
             failure = faults.unknown_outcome("no answer came")
-            return [WriteResult(id=write.id, failure=failure) for write in batch]
+            return [WriteResult(id=write.id, failure=failure, shared=True) for write in batch]
         await self._travel()
         await self._reach("write answered")
         return results

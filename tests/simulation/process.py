@@ -14,6 +14,7 @@ from adapters.memory.store import MemoryStore
 from daemon.domain.mapping import Steps
 from daemon.flow.engine import Engine
 from daemon.flow.gaps import keep_gaps
+from daemon.flow.in_force import InForce
 from daemon.flow.load import Loader
 from daemon.flow.parts import Parts, Skew
 from daemon.flow.stream import Stream
@@ -24,6 +25,8 @@ from tests.simulation.org_side import OrgSide
 from tests.simulation.weather import Weather
 
 CHANNEL = "/data/ChangeEvents"
+
+Work = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Uncounted:
@@ -48,6 +51,7 @@ class Surroundings:
     skew: Skew
     note: Note
     new_id: Callable[[], str]
+    paced: bool = False  # whether each statement waits, be it for no time at all
 
 
 class Process:
@@ -65,7 +69,7 @@ class Process:
         self.records = OrgRecords(around.org, rng, weather, self._reach, around.note)
         skew = Skew(around.skew.salesforce + _error(rng), around.skew.postgres + _error(rng))
         parts = Parts(
-            around.steps,
+            InForce(around.steps),
             MemoryStore(around.database, self.lease, self._statement),
             self.records,
             around.clock,
@@ -78,14 +82,26 @@ class Process:
         ignore = lambda up, reason: None  # noqa: E731
         self.engine = Engine(parts, loader, self._doorbell, self.lease, database=ignore, api=ignore)
         stream = Stream(parts, CHANNEL, self._source, ignore)
-        self._eternal: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = (
-            stream.run,
-            self._doorbell.run,
-            self.engine.work,
-            self.engine.keep_lease,
-            Watermark(parts, stream.resubscribe).run,
-            lambda: keep_gaps(parts),
-        )
+        self._eternal: dict[str, Work] = {
+            "stream": stream.run,
+            "doorbell": self._doorbell.run,
+            "worker": self.engine.work,
+            "lease": self.engine.keep_lease,
+            "watch": Watermark(parts, stream.resubscribe).run,
+            "gaps": lambda: keep_gaps(parts),
+        }
+        self._load: Work = self.engine.load
+
+    def instead(
+        self, name: str, wrap: Callable[[Coroutine[Any, Any, None]], Coroutine[Any, Any, None]]
+    ) -> None:
+        """Have what `wrap` makes of it run in the place of a task, before it lives: one of the eternal ones, or `load`."""
+        if name == "load":
+            load = self._load
+            self._load = lambda: wrap(load())
+        else:
+            work = self._eternal[name]
+            self._eternal[name] = lambda: wrap(work())
 
     def _source(self) -> OrgSource:
         around = self._around
@@ -96,7 +112,7 @@ class Process:
         while not await self.lease.acquire():  # noqa: ASYNC110 - the port has nothing to wait for
             await asyncio.sleep(1.0)
         self._around.note("daemon", "leads", self.lease.epoch)
-        self._tasks = [asyncio.create_task(self._guarded(run)) for run in self._eternal]
+        self._tasks = [asyncio.create_task(self._guarded(run)) for run in self._eternal.values()]
         self._tasks.append(asyncio.create_task(self._loaded()))
         try:
             await self.dead.wait()
@@ -108,11 +124,15 @@ class Process:
             await run()
         except Exception as error:  # noqa: BLE001 - whatever it is, the history tells it
             self.fault = error
-        self.dead.set()
+        finally:
+            self.dead.set()  # whoever cancels a task ends the process, as the supervisor has it
 
     async def _loaded(self) -> None:
         try:
-            await self.engine.load()
+            await self._load()
+        except asyncio.CancelledError:
+            self.dead.set()
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the history tells it
             self.fault = error
             self.dead.set()
@@ -131,6 +151,8 @@ class Process:
 
     async def _statement(self, name: str) -> None:
         weather = self._around.weather
+        if self._around.paced:
+            await asyncio.sleep(0)
         if self.dead.is_set() or self._chance(weather.crash):
             await self._die(name)
         if name == "committed":

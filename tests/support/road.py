@@ -16,8 +16,10 @@ import asyncpg
 from adapters.emulator import Emulator, EmulatorOptions
 from adapters.emulator.org import Org
 from adapters.memory.meter import MemoryMeter
+from adapters.postgres.comparing import PostgresComparisons
 from adapters.postgres.database import PostgresDatabase
 from adapters.postgres.inspection import PostgresInspection
+from adapters.postgres.jobs import PostgresJobs
 from adapters.postgres.lease import PostgresLease
 from adapters.postgres.pool import Connector, Pool
 from adapters.postgres.store import PostgresStore
@@ -25,8 +27,11 @@ from adapters.salesforce import Salesforce, connect
 from daemon.domain.canonical import from_salesforce
 from daemon.domain.link import Link
 from daemon.domain.mapping import Step, Steps
+from daemon.flow.in_force import InForce
 from daemon.flow.inbound import take_in
 from daemon.flow.load import Loader
+from daemon.flow.loading.bulk import BulkLoad
+from daemon.flow.loading.ordered import OrderedLoads
 from daemon.flow.parts import Parts
 from daemon.flow.stream import Stream
 from daemon.flow.views import References, postgres_view
@@ -78,7 +83,29 @@ class Road:
     @property
     def office(self) -> Office:
         leadership = Leadership(self.lease.holder, lambda: self.lease.epoch, lambda: None)
-        return Office(self.parts, self.inspection, lambda: {"name": "road"}, leadership)
+        return Office(
+            self.parts,
+            self.inspection,
+            lambda: {"name": "road"},
+            leadership,
+            self.jobs,
+            self.ordered(),
+            self.comparisons,
+        )
+
+    @property
+    def comparisons(self) -> PostgresComparisons:
+        return PostgresComparisons(self.pool, self.lease)
+
+    @property
+    def jobs(self) -> PostgresJobs:
+        return PostgresJobs(self.pool, self.lease)
+
+    def ordered(self, bulk_from: int = 10**9) -> OrderedLoads:
+        """What works on loads that are ordered. From `bulk_from` records on in bulk."""
+        store = PostgresStore(self.pool, self.lease)
+        bulk = BulkLoad(self.parts, store, self.salesforce.records)
+        return OrderedLoads(self.parts, store, self.salesforce.records, bulk, bulk_from=bulk_from)
 
     # --- walking -------------------------------------------------------------------------------------------------
 
@@ -115,6 +142,13 @@ class Road:
             taken += len(batch.events)
         return taken
 
+    async def miss(self) -> None:
+        """Read what the stream has and lose it: events of which the daemon learns nothing."""
+        assert self.source is not None, "nobody has listened yet"
+        while not self._heard_everything():
+            batch = await self.source.receive()
+            self.position = batch.position or self.position
+
     async def settle(self) -> None:
         """Listen and work until both have nothing more to do."""
         for _ in range(MOST_ROUNDS):
@@ -149,7 +183,7 @@ class Road:
         """A new process with the same database: nothing that was in memory is left."""
         parts = self.parts
         self.parts = Parts(
-            parts.steps,
+            InForce(parts.steps),
             changes.get("store", parts.store),
             changes.get("records", self.salesforce.records),
             parts.clock,
@@ -157,12 +191,13 @@ class Road:
             jitter=parts.jitter,
             new_id=parts.new_id,
         )
+        self.parts.heard.following = True
         self.loader = Loader(self.parts, bulk_from=10**9)
         self.worker = Worker(self.parts, self.loader.reload)
 
     def reconfigured(self, *steps: Step) -> None:
         """The same database under another configuration. Capture is left as it was."""
-        self.parts = replace(self.parts, steps=Steps(tuple(steps)))
+        self.parts = replace(self.parts, in_force=InForce(Steps(tuple(steps))))
         self.loader = Loader(self.parts, bulk_from=10**9)
         self.worker = Worker(self.parts, self.loader.reload)
 
@@ -335,7 +370,7 @@ async def open_road(databases: Databases, folder: Path, keys: Path, *steps: Step
         stack.callback(lease.close)
         assert await lease.acquire()
         parts = Parts(
-            Steps(steps),
+            InForce(Steps(steps)),
             PostgresStore(pool, lease),
             salesforce.records,
             clock,
@@ -343,6 +378,7 @@ async def open_road(databases: Databases, folder: Path, keys: Path, *steps: Step
             jitter=lambda: 0.0,  # what is tried again is due at once
             new_id=lambda: "never used",
         )
+        parts.heard.following = True  # as under a session of the stream: `listen` is one
         loader = Loader(parts, bulk_from=10**9)
         app = await asyncpg.connect(dsn)
         stack.push_async_callback(app.close)

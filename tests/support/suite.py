@@ -1,9 +1,10 @@
-"""The whole test suite, as CI runs it: `python -m tests.support.suite [--deep] [PYTEST ARGUMENTS]`.
+"""The whole test suite, as CI runs it: `python -m tests.support.suite [PYTEST ARGUMENTS]`.
 
 Without arguments, first a gate: the tests of the pure core alone must reach every branch of it,
 with examples chosen the same way each time so that the figure does not waver.
 Then everything, on two workers; a file's tests stay on one worker, for they share a server.
-With arguments, pytest gets them and nothing else is run. `--deep` plays far more examples and seeded histories.
+With arguments, pytest gets them and nothing else is run. `tests.prove` runs chosen tests deeper, with far more examples and
+seeded histories.
 """
 
 import os
@@ -56,13 +57,11 @@ def everything(chosen: Sequence[str], *, deep: bool) -> int:
 
 
 def main(arguments: Sequence[str]) -> int:
-    deep = "--deep" in arguments
-    chosen = [argument for argument in arguments if argument != "--deep"]
-    if not chosen:
+    if not arguments:
         print(f"suite: every branch of {' and '.join(CORE)}, by {' and '.join(CORE_TESTS)} alone")
         if status := gate():
             return status
-    return everything(chosen, deep=deep)
+    return everything(arguments, deep=False)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from simple_salesforce.api import Salesforce
 from tests.support.world_program import Program, until
 
 _CALL_SECONDS = 15.0
+_START_SECONDS = 90.0
+"""A seed of 100,000 records takes a while on a busy machine."""
 
 T = TypeVar("T")
 
@@ -64,7 +66,7 @@ class Org:
                 assert program.status is None, program.tail()
                 return program.out if program.out.endswith("\n") else ""
 
-            line = await until(announced, "the emulator announces itself")
+            line = await until(announced, "the emulator announces itself", _START_SECONDS)
             return cls(program, json.loads(line))
         except BaseException:
             program.kill()

@@ -136,6 +136,11 @@ class Program:
         return self._err.read_text("utf-8", "replace")
 
     @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
+    @property
     def status(self) -> int | None:
         """The exit status; None while it runs."""
         return self._process.poll()

@@ -208,11 +208,18 @@ class Traffic:
         self.changes[SALESFORCE] += 1
 
     async def delete_records(self, number: int) -> None:
-        """Delete some records, as `there` does now and then."""
+        """Delete as many records as this, as `there` does now and then: each draw that is deleted already is drawn again."""
 
         def work(client: Any) -> None:
-            for _ in range(number):
-                self._delete_record(client)
+            left = number
+            while left:
+                try:
+                    self._delete_record(client)
+                except SalesforceError as error:
+                    if error.status != 404:
+                        raise
+                else:
+                    left -= 1
 
         await self.world.org.talk(work)
 

@@ -6,7 +6,7 @@ they are asked after once everything is settled. Above the high mark, the end of
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -25,6 +25,7 @@ from daemon.flow.loading.page import settle_page
 from daemon.flow.parts import Parts
 from daemon.flow.reading import read_fields
 from daemon.ports.failpoints import Failpoint
+from daemon.ports.jobs import JobKind
 from daemon.ports.loads import BookmarkLostError, BulkRecords, LoadState, LoadStore, LoadUnit, Sheet
 
 log = structlog.get_logger(__name__)
@@ -66,32 +67,33 @@ class BulkLoad:
         self._records = records
 
     async def read(
-        self, step: Step, source: Source, expected: int, since: datetime | None = None
+        self, step: Step, kind: JobKind, expected: int, answers: Collection[int] = ()
     ) -> tuple[int, int]:
         """Read a step's object and settle it; how many records, and how many were expected.
 
-        Goes on with a read that another process left, unless that began before `since`: it does not know what happened then.
+        `answers` are the stored changes that ask for it. Goes on with a read that another process left, if that was begun for all of
+        them: it does not know what happened later, and no clock has to tell what later is.
         """
-        state = await self._store.unfinished_load(_kind(source), step.name)
-        if state is not None and since is not None and state.low < since:
+        state = await self._store.unfinished_load(kind.value, step.name)
+        if state is not None and not state.answers.issuperset(answers):
             state = None
         while True:
-            begun = state or await self._begin(step, source, expected)
+            begun = state or await self._begin(step, kind, expected, answers)
             if begun.bookmark == "":
                 return begun.processed, begun.expected
             try:
-                return await _Reading(self._parts, self._store, self._records, step, source, begun).run()
+                return await _Reading(self._parts, self._store, self._records, step, kind, begun).run()
             except BookmarkLostError:
                 log.warning("load_begun_anew", step=step.name, processed=begun.processed)
                 state = None
 
-    async def _begin(self, step: Step, source: Source, expected: int) -> LoadState:
+    async def _begin(self, step: Step, kind: JobKind, expected: int, answers: Collection[int]) -> LoadState:
         ahead = timedelta(seconds=self._records.clock_offset or 0.0)
         low = (self._parts.clock.now() + ahead - LOW_MARGIN).replace(microsecond=0)
         async with self._store.begin() as unit:
-            await unit.begin_load(_kind(source), step.name, expected, low)
+            await unit.begin_load(kind.value, step.name, expected, low, answers)
         await self._parts.failpoints.reach(Failpoint.LOAD_BEGUN)
-        return LoadState(0, expected, low, None)
+        return LoadState(0, expected, low, None, frozenset(answers))
 
 
 class _Reading:
@@ -103,15 +105,15 @@ class _Reading:
         store: LoadStore,
         records: BulkRecords,
         step: Step,
-        source: Source,
+        kind: JobKind,
         state: LoadState,
     ) -> None:
         self._parts = parts
         self._store = store
         self._records = records
         self._step = step
-        self._source = source
-        self._kind = _kind(source)
+        self._source = Source.LOAD if kind is JobKind.FIRST_LOAD else Source.SWEEP
+        self._kind = kind.value
         self._state = state
 
     async def run(self) -> tuple[int, int]:
@@ -279,7 +281,7 @@ class _Reading:
             await unit.store_changes(again)
             missing = await unit.ask_after_missing(self._kind, self._step.name, self._source, now)
             await self._parts.failpoints.reach(Failpoint.MISSING_FOUND)
-            await unit.end_load(self._kind, self._step.name, done=self._source is not Source.LOAD)
+            await unit.end_load(self._kind, self._step.name, done=self._kind == JobKind.SWEEP)
         await self._parts.failpoints.reach(Failpoint.MISSING_STORED)
         log.info("load_missing", step=self._step.name, not_met=missing, deleted_meanwhile=len(again))
         if self._state.bookmark is not None:
@@ -319,10 +321,6 @@ async def _next(
         return await coming
     finally:
         coming.cancel()
-
-
-def _kind(source: Source) -> str:
-    return "first_load" if source is Source.LOAD else "sweep"
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from daemon.domain.change import Change, ChangeKind, Source
 from daemon.domain.mapping import DeleteGuard
 from daemon.domain.policy import DeleteConflict, OnDelete
+from daemon.domain.side import Side
 from tests.integration.flow.conftest import MakeRoad
 from tests.integration.flow.scenes import paired_company, the_link
 from tests.support.road import shift
@@ -197,3 +199,23 @@ async def test_a_record_that_came_and_went_before_anyone_looked_leaves_no_row(ma
     await road.settle()
     assert await road.rows("company") == []
     await road.quiet()
+
+
+async def test_a_conflict_found_again_by_a_sweep_stays_one_parked_change(make_road: MakeRoad) -> None:
+    road = await make_road(COMPANIES)
+    pairs = [await paired_company(road, name=name) for name in ("Acme", "Boll")]
+    for key, sf_id in pairs:
+        road.org.delete("Account", sf_id)
+        await road.update("company", key, phone="edited")
+    await road.settle()
+    for _ in range(2):
+        now = road.parts.clock.now()
+        asked = [
+            Change("companies", Side.SALESFORCE, ChangeKind.REREAD, Source.SWEEP, now, sf_id)
+            for _, sf_id in pairs
+        ]
+        async with road.parts.store.begin() as unit:
+            await unit.store_changes(asked)
+        await road.work()
+        parked = [(change["sf_id"], change["code"]) for change in await road.changes()]
+        assert sorted(parked) == sorted((sf_id, "delete_conflict") for _, sf_id in pairs)

@@ -13,6 +13,7 @@ from tests.support.road import shift
 from tests.support.road_steps import BY_SF_ID, COMPANIES, by_field, field, with_field, with_fields
 
 
+@pytest.mark.requirement("S4-42")
 async def test_pairs_by_external_id_and_makes_what_is_missing_on_each_side(make_road: MakeRoad) -> None:
     road = await make_road(COMPANIES)
     road.org.load(
@@ -111,6 +112,7 @@ async def test_a_row_whose_match_is_linked_already_parks(make_road: MakeRoad) ->
     assert len(road.org.rows("Account")) == 1
 
 
+@pytest.mark.requirement("S4-43")
 async def test_update_only_makes_nothing_on_either_side(make_road: MakeRoad) -> None:
     only = replace(COMPANIES, pull=Behaviour.UPDATE_ONLY, push=Behaviour.UPDATE_ONLY)
     road = await make_road(only)
@@ -129,6 +131,7 @@ async def test_update_only_makes_nothing_on_either_side(make_road: MakeRoad) -> 
     assert await road.changes() == []
 
 
+@pytest.mark.requirement("S4-41")
 async def test_create_only_leaves_alone_what_exists(make_road: MakeRoad) -> None:
     road = await make_road(replace(COMPANIES, pull=Behaviour.CREATE_ONLY, push=Behaviour.CREATE_ONLY))
     key, sf_id = await paired_company(road)
@@ -176,6 +179,7 @@ async def test_defaults_and_constants_fill_what_is_made(make_road: MakeRoad) -> 
 MAP = ValueMap(pull={"Hot": "h", "Warm": "w"}, push={"h": "Hot", "w": "Warm"})
 
 
+@pytest.mark.requirement("S3-29")
 @pytest.mark.parametrize(
     ("action", "given", "row", "parked"),
     [
@@ -201,6 +205,7 @@ async def test_a_value_that_the_map_does_not_name(
     assert road.record("Account", sf_id)["Rating"] == "Cold", "what nobody could read was overwritten"
 
 
+@pytest.mark.requirement("S4-81")
 async def test_an_unnamed_local_value_parks_and_writes_nothing(make_road: MakeRoad) -> None:
     road = await make_road(with_fields(COMPANIES, field("Rating", "rating", values=MAP)))
     key, sf_id = await paired_company(road, rating="h")

@@ -45,6 +45,7 @@ async def converted(road: Road) -> tuple[str, str]:
     return str(row["id"]), made.contact_id
 
 
+@pytest.mark.requirement("S1-75", "S2-32")
 async def test_a_converted_lead_is_followed_to_its_contact(make_road: MakeRoad) -> None:
     road = await make_road(replace(LEADS, converted_lead=ConvertedLead.FOLLOW_CONTACT), CONTACTS)
     key, contact = await converted(road)
@@ -115,6 +116,7 @@ async def test_a_row_of_two_steps_is_written_by_the_step_of_its_link_alone(make_
     await road.quiet()
 
 
+@pytest.mark.requirement("S4-32")
 async def test_the_loser_of_a_merge_points_to_the_winner(make_road: MakeRoad) -> None:
     road = await make_road(COMPANIES)
     winner = road.org.load("Account", [{"Name": "Winner", "Phone": "w"}])[0]

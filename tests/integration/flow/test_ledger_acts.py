@@ -165,3 +165,27 @@ async def test_a_one_way_field_takes_only_its_giver(make_road: MakeRoad) -> None
     await conflicts.resolve(road.office, entry["id"], "salesforce", "ada")
     await road.settle()
     assert await phones(road, key, sf_id) == ("s", "s")
+
+
+async def test_a_conflict_that_another_operator_decided_meanwhile_is_not_decided_twice(
+    make_road: MakeRoad, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    road = await make_road(BY_HAND)
+    key, sf_id = await paired_company(road)
+    await both_edit(road, sf_id, key, "s", "p", Side.SALESFORCE)
+    await road.settle()
+    [entry] = await entries(road)
+    reading = conflicts._theirs
+
+    async def read_slowly(*arguments: Any) -> Any:
+        found = await reading(*arguments)
+        monkeypatch.setattr(conflicts, "_theirs", reading)
+        await conflicts.resolve(road.office, entry["id"], "postgres", "ada")
+        return found
+
+    monkeypatch.setattr(conflicts, "_theirs", read_slowly)
+    with pytest.raises(RefusedError):
+        await conflicts.resolve(road.office, entry["id"], "postgres", "bob")
+    await road.settle()
+    assert await phones(road, key, sf_id) == ("p", "p")
+    assert [item["resolved_by"] for item in await entries(road)] == ["ada"]

@@ -76,6 +76,7 @@ async def test_a_hundred_changed_rows_are_a_handful_of_calls(make_road: MakeRoad
     await road.quiet()
 
 
+@pytest.mark.requirement("S1-05")
 async def test_edits_of_different_fields_on_both_sides_both_survive(make_road: MakeRoad) -> None:
     road = await make_road(COMPANIES)
     key, sf_id = await paired_company(road)
@@ -103,6 +104,7 @@ async def test_the_same_edit_on_both_sides_is_agreed(make_road: MakeRoad) -> Non
     await road.quiet()
 
 
+@pytest.mark.requirement("S4-76", "S4-77")
 async def test_null_clears_and_empty_text_does_not(make_road: MakeRoad) -> None:
     road = await make_road(COMPANIES)
     key, sf_id = await paired_company(road, website="acme.example")
@@ -151,6 +153,7 @@ async def test_a_field_hidden_from_us_keeps_the_local_value(make_road: MakeRoad)
     await road.quiet()
 
 
+@pytest.mark.requirement("S4-73")
 async def test_a_multi_select_is_a_set(make_road: MakeRoad) -> None:
     people = with_fields(PEOPLE, field("Skills__c", "skills", Kind.SET))
     road = await make_road(COMPANIES, people)
@@ -168,6 +171,7 @@ async def test_a_multi_select_is_a_set(make_road: MakeRoad) -> None:
     await road.quiet()
 
 
+@pytest.mark.requirement("S2-21", "S2-22", "S2-25")
 @pytest.mark.parametrize("clears", [True, False])
 async def test_a_pushed_only_field_that_drifts_in_salesforce_is_told_and_left(
     make_road: MakeRoad, clears: bool
@@ -189,6 +193,7 @@ async def test_a_pushed_only_field_that_drifts_in_salesforce_is_told_and_left(
     await road.quiet()
 
 
+@pytest.mark.requirement("S2-23", "S2-25")
 async def test_a_pulled_only_field_that_drifts_in_postgres_is_told_and_left(make_road: MakeRoad) -> None:
     road = await make_road(with_field(COMPANIES, "Phone", direction=Direction.PULL))
     key = await road.insert("company", name="Acme")

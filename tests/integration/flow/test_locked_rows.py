@@ -1,5 +1,6 @@
 """A row that another session holds waits for itself alone."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -73,3 +74,20 @@ async def test_a_record_made_while_its_row_is_held_is_linked_with_what_was_agree
     assert record["Phone"] == "2"
     assert await road.ledger() == []
     await road.in_step()
+
+
+async def test_a_create_whose_row_cannot_be_named_now_comes_back_soon(make_road: MakeRoad) -> None:
+    road = await make_road(COMPANIES)
+    key = await road.insert("company", name="Acme")
+    async with held(road, key):
+        async with asyncio.timeout(2):  # nobody waits for whoever holds the row
+            await road.worker.round()
+        assert road.org.rows("Account") == []
+        (waiting,) = await road.changes()
+        assert (waiting["state"], waiting["code"], waiting["attempts"]) == ("pending", "55P03", 0)
+        assert waiting["due"] is not None
+    await make_due(road)
+    await road.settle()
+    assert len(road.org.rows("Account")) == 1
+    await road.in_step()
+    await road.quiet()

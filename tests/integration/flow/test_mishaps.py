@@ -83,6 +83,7 @@ async def test_a_broken_table_holds_back_its_own_step_alone(make_road: MakeRoad)
     await road.in_step()
 
 
+@pytest.mark.requirement("S2-10")
 async def test_another_org_behind_the_same_configuration_is_refused(make_road: MakeRoad) -> None:
     road = await make_road(COMPANIES)
     kept = KeptFacts(road.pool)

@@ -1,6 +1,7 @@
 """What becomes of our own writes: echoes, answers that were lost, refusals, and values that slipped in between."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,14 +13,22 @@ from tests.support.road import Road, shift
 from tests.support.road_steps import COMPANIES, all_by, by_field, field, policy, with_fields
 
 LOST = {"action": "drop_reply", "path": "/composite"}
+NEVER = {"action": "answer", "status": 504, "path": "/composite", "body": "gateway"}
 NO_EXTERNAL_ID = replace(COMPANIES, identify=(by_field("Name", "name"),))
 
+each_step = pytest.mark.parametrize("step", [COMPANIES, NO_EXTERNAL_ID], ids=["external id", "probe"])
+each_loss = pytest.mark.parametrize("loss", [LOST, NEVER], ids=["done", "not done"])
 
-async def test_a_lost_reply_to_an_update_is_resolved_by_reading(make_road: MakeRoad) -> None:
-    road = await make_road(COMPANIES)
+
+@each_step
+@each_loss
+async def test_an_update_in_doubt_is_resolved_by_reading(
+    make_road: MakeRoad, step: Step, loss: dict[str, Any]
+) -> None:
+    road = await make_road(step)
     key, sf_id = await paired_company(road)
     await road.update("company", key, phone="2")
-    await road.control.fault(**LOST)
+    await road.control.fault(**loss)
     await road.settle()
     assert road.record("Account", sf_id)["Phone"] == "2"
     assert not (await road.link("companies", key)).in_doubt
@@ -28,7 +37,8 @@ async def test_a_lost_reply_to_an_update_is_resolved_by_reading(make_road: MakeR
     await road.quiet()
 
 
-@pytest.mark.parametrize("step", [COMPANIES, NO_EXTERNAL_ID], ids=["external id", "probe"])
+@pytest.mark.requirement("S4-17")
+@each_step
 async def test_a_lost_reply_to_a_create_makes_no_second_record(make_road: MakeRoad, step: Step) -> None:
     road = await make_road(step)
     await road.control.fault(**{**LOST, "path": "/composite/sobjects"})
@@ -76,11 +86,13 @@ async def test_without_any_identifier_a_create_in_doubt_asks_a_person(make_road:
     assert [(c["state"], c["code"]) for c in await road.changes()] == [("parked", "create_in_doubt")]
 
 
-async def test_a_lost_reply_to_a_delete_is_resolved(make_road: MakeRoad) -> None:
-    road = await make_road(COMPANIES)
+@each_step
+@each_loss
+async def test_a_delete_in_doubt_is_resolved(make_road: MakeRoad, step: Step, loss: dict[str, Any]) -> None:
+    road = await make_road(step)
     key, sf_id = await paired_company(road)
     await road.delete("company", key)
-    await road.control.fault(**{**LOST, "method": "DELETE"})
+    await road.control.fault(**{**loss, "method": "DELETE"})
     await road.settle()
     assert road.org.get("Account", sf_id) is None
     assert (await the_link(road, sf_id)).state.value == "tombstone"
@@ -120,6 +132,7 @@ async def test_a_bad_record_of_a_batch_parks_alone_with_its_code(make_road: Make
     await road.quiet()
 
 
+@pytest.mark.requirement("S4-98")
 async def test_a_locked_record_is_tried_again_and_passes(make_road: MakeRoad) -> None:
     road = await make_road(COMPANIES)
     keys = [await road.insert("company", name=f"Company {number}") for number in range(3)]

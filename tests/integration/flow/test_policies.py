@@ -52,6 +52,7 @@ CASES = [
 ]
 
 
+@pytest.mark.requirement("S2-24")
 @ORDERS
 @pytest.mark.parametrize(("name", "newer", "theirs", "ours", "expected"), CASES)
 async def test_a_conflict_is_decided_by_the_policy_and_told(
@@ -171,6 +172,7 @@ async def test_the_newest_record_wins_whole(make_road: MakeRoad, first: str) -> 
     await road.quiet()
 
 
+@pytest.mark.requirement("S3-27")
 async def test_an_older_change_of_salesforce_does_not_come_in_under_push_always(make_road: MakeRoad) -> None:
     step = replace(
         with_field(COMPANIES, "Phone", conflict=policy(Policy.PUSH_ALWAYS)), updated_at="updated_at"
@@ -190,6 +192,7 @@ async def test_an_older_change_of_salesforce_does_not_come_in_under_push_always(
     await road.quiet()
 
 
+@pytest.mark.requirement("S2-23")
 async def test_a_pulled_value_is_not_a_conflict_where_push_is_not_allowed(make_road: MakeRoad) -> None:
     road = await make_road(with_field(COMPANIES, "Phone", direction=Direction.PULL))
     key = await road.insert("company", name="Acme")

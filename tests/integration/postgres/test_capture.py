@@ -300,6 +300,7 @@ async def test_a_disabled_trigger_and_an_edited_function_are_seen(world: World) 
     assert len(await world.changes()) == 1
 
 
+@pytest.mark.requirement("S1-65")
 async def test_removing_one_step_leaves_the_other(world: World) -> None:
     await world.database.capture_remove(["people"])
     assert await world.database.capture_check([ODD]) == []

@@ -152,13 +152,14 @@ async def ten_thousand(world: World) -> World:
     [
         ("links_of_records", (["0031", "0032"],), "link_one_record"),
         ("links_of_rows", ("crm.people", ["1", "2"]), "link_one_row"),
-        ("changes_pending", (100,), "change_ready"),
-        ("changes_pending", (100,), "change_due"),
+        ("changes_pending", (100,), "change_pkey"),
         ("changes_of_rows", ("people", ["1", "2"]), "change_row"),
         ("unsettled_records", (["0031", "0032"],), "change_record"),
         ("settle", ([1, 2],), "change_pkey"),
         ("settle_rows", ("people", ["1"], 5), "change_row"),
-        ("settle_records", (["0031"], 5), "change_record"),
+        ("settle_records", (["0031"], [5]), "change_record"),
+        ("unread_records", ("people", ["0031", "0032"]), "change_record"),
+        ("unread_records", ("people", ["0031", "0032"]), "change_rereads"),
         ("release_waiting", (["x"],), "change_waiting"),
     ],
 )
@@ -197,6 +198,7 @@ async def test_writing_rows_by_key_uses_the_tables_index(ten_thousand: World) ->
         assert "Seq Scan on people" not in "\n".join(line[0] for line in lines)
 
 
+@pytest.mark.requirement("S1-73", "S1-74")
 async def test_the_public_view_tells_each_records_state(world: World) -> None:
     await remember_instance(world.pool, "https://x.my.salesforce.com/")
     await world.app.execute(

@@ -102,6 +102,7 @@ async def failure_of(call: Callable[[], Awaitable[object]]) -> CallFailedError:
     return failed.value
 
 
+@pytest.mark.requirement("S4-01", "S4-11")
 async def test_the_jwt_flow(emulator: Emulator, meter: MemoryMeter) -> None:
     settings = settings_for(emulator.announcement, login=jwt_login(emulator.announcement))
     async with connect(settings, SystemClock(), meter) as org:

@@ -420,3 +420,59 @@ async def test_every_answer_tells_the_allowance_and_the_time(
     assert meter.gauged("isthmus_salesforce_api_calls_used") == limits.used
     assert offset is not None
     assert abs(offset) < 1.5
+
+
+async def test_f17_silence_is_told_while_a_write_is_still_waited_for(
+    emulator: Emulator, control: Control, meter: MemoryMeter
+) -> None:
+    told: list[tuple[bool, str]] = []
+    settings = settings_for(emulator.announcement, read_seconds=0.3, total_seconds=1.5)
+    silent = asyncio.Event()
+
+    def tell(up: bool, reason: str) -> None:
+        told.append((up, reason))
+        if not up:
+            silent.set()
+
+    async with connect(settings, SystemClock(), meter, told=tell) as org:
+        await org.catalogue.describe("Account")
+        await control.fault(path="/composite/sobjects", action="hang")
+        async with asyncio.TaskGroup() as tasks:
+            writing = tasks.create_task(org.records.write("Account", [], [create("A", "A")]))
+            async with asyncio.timeout(5):
+                await silent.wait()
+            assert not writing.done()
+        await org.records.count("Account")
+    assert told == [(True, "answering"), (False, "no answer for 0 s"), (True, "answering")]
+
+
+async def test_the_login_host_and_the_orgs_have_circuits_of_their_own(
+    emulator: Emulator, control: Control, meter: MemoryMeter
+) -> None:
+    async with connect(settings_for(emulator.announcement, read_attempts=1), SystemClock(), meter) as org:
+        await org.records.count("Account")
+        await control.fault(
+            path="/query", status=503, body="<html>", headers={"Retry-After": "100"}, times=50
+        )
+        codes = []
+        for _ in range(8):
+            with pytest.raises(CallFailedError) as failed:
+                await org.records.count("Account")
+            codes.append(failed.value.failure.code)
+        (opened,) = await org.records.write("Account", [], [create("A", "A")])
+        assert opened.failure is not None
+        assert (opened.failure.code, opened.failure.kind) == ("CIRCUIT_OPEN", FailureKind.TRANSIENT)
+        assert org.tokens.current is not None
+        org.tokens.discard(org.tokens.current)
+        assert (await org.tokens.token()).instance_url, "the login host is well"
+    assert codes == ["HTTP_503", *["CIRCUIT_OPEN"] * 7], (
+        "a wait that is asked for is kept from the first time on"
+    )
+    assert len(await control.requests("/query")) == 2
+
+
+async def test_the_org_tells_its_allowance_when_it_is_asked(salesforce: Salesforce) -> None:
+    told = await salesforce.allowance()
+    assert told is not None
+    assert told.limit == 1_000_000
+    assert 0 < told.used < told.limit

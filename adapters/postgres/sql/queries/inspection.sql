@@ -15,7 +15,9 @@ WHERE winner IS NULL AND resolved_at IS NULL GROUP BY step
 SELECT step, count(*) AS gaps FROM isthmus.gap WHERE closed_at IS NULL GROUP BY step
 
 -- name: counts_jobs
-SELECT step, state, processed, expected, extract(epoch FROM updated_at - started_at)::float8 AS seconds
+SELECT
+    step, state, processed, expected, extract(epoch FROM updated_at - started_at)::float8 AS seconds,
+    failure ->> 'code' AS held_up
 FROM isthmus.job WHERE kind = 'first_load'
 
 -- name: list_parked

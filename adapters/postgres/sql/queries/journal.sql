@@ -59,12 +59,17 @@ WHERE step = $1 AND at >= $2 AND operation = 'delete' AND outcome = 'apply'
 SELECT state FROM isthmus.job WHERE kind = 'first_load' AND step = $1
 
 -- name: set_first_load
-INSERT INTO isthmus.job AS j (kind, step, state, processed, expected)
-VALUES ('first_load', $1, $2, $3, $4)
-ON CONFLICT (kind, step) DO UPDATE
+INSERT INTO isthmus.job AS j (kind, step, state, processed, expected, ended_at)
+VALUES ('first_load', $1, $2, $3, $4, CASE WHEN $2 = 'done' THEN clock_timestamp() END)
+ON CONFLICT (kind, step) WHERE kind IN ('first_load', 'sweep') DO UPDATE
 SET state = excluded.state, processed = excluded.processed, expected = excluded.expected,
-    updated_at = clock_timestamp(),
+    failure = NULL, due = NULL, updated_at = clock_timestamp(), ended_at = excluded.ended_at,
     started_at = CASE WHEN j.state = 'done' AND excluded.state = 'running' THEN clock_timestamp() ELSE j.started_at END
+
+-- name: hold_first_load
+INSERT INTO isthmus.job (kind, step, state, failure) VALUES ('first_load', $1, 'running', $2::jsonb)
+ON CONFLICT (kind, step) WHERE kind IN ('first_load', 'sweep') DO UPDATE
+SET failure = excluded.failure, updated_at = clock_timestamp()
 
 -- name: set_setting
 INSERT INTO isthmus.setting (name, value) VALUES ($1, $2)

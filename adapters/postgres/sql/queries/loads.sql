@@ -1,5 +1,5 @@
 -- name: unfinished_load
-SELECT j.processed, j.expected, j.low, j.bookmark FROM isthmus.job AS j
+SELECT j.processed, j.expected, j.low, j.bookmark, j.place FROM isthmus.job AS j
 WHERE j.kind = $1 AND j.step = $2 AND j.state = 'running' AND j.low IS NOT NULL AND j.bookmark IS NOT NULL
     AND (
         j.bookmark = ''
@@ -7,17 +7,24 @@ WHERE j.kind = $1 AND j.step = $2 AND j.state = 'running' AND j.low IS NOT NULL 
     )
 
 -- name: begin_load
-INSERT INTO isthmus.job (kind, step, state, expected, low) VALUES ($1, $2, 'running', $3, $4)
-ON CONFLICT (kind, step) DO UPDATE
-SET state = 'running', processed = 0, expected = excluded.expected, low = excluded.low, bookmark = NULL,
-    started_at = clock_timestamp(), updated_at = clock_timestamp()
+INSERT INTO isthmus.job (kind, step, state, expected, low, place) VALUES ($1, $2, 'running', $3, $4, $5::jsonb)
+ON CONFLICT (kind, step) WHERE kind IN ('first_load', 'sweep') DO UPDATE
+SET state = 'running', processed = 0, expected = excluded.expected, low = excluded.low, bookmark = NULL, place = excluded.place,
+    failure = NULL, due = NULL, ended_at = NULL, started_at = clock_timestamp(), updated_at = clock_timestamp()
+
+-- name: begin_ordered_load
+UPDATE isthmus.job
+SET expected = $3, low = $4, place = $5::jsonb, bookmark = NULL, processed = 0, started_at = clock_timestamp(),
+    updated_at = clock_timestamp()
+WHERE kind = $1 AND step = $2 AND state = 'running' AND kind NOT IN ('first_load', 'sweep')
 
 -- name: forget_read
 DELETE FROM isthmus.load_record WHERE kind = $1 AND step = $2
 
 -- name: keep_load
-UPDATE isthmus.job SET processed = $3, expected = $4, bookmark = $5, updated_at = clock_timestamp()
-WHERE kind = $1 AND step = $2
+UPDATE isthmus.job
+SET processed = $3, expected = $4, bookmark = $5, in_vain = 0, failure = NULL, due = NULL, updated_at = clock_timestamp()
+WHERE kind = $1 AND step = $2 AND state = 'running'
 
 -- name: note_read
 INSERT INTO isthmus.load_record (kind, step, sf_id) SELECT $1, $2, u.sf_id FROM unnest($3::text[]) AS u (sf_id)
@@ -26,7 +33,7 @@ INSERT INTO isthmus.load_record (kind, step, sf_id) SELECT $1, $2, u.sf_id FROM 
 INSERT INTO isthmus.change (step, side, kind, source, at, sf_id)
 SELECT l.step, 'salesforce', 'reread', $3, $4, l.sf_id
 FROM isthmus.job AS j JOIN isthmus.link AS l ON l.step = j.step AND l.state = 'linked' AND l.created_at < j.started_at
-WHERE j.kind = $1 AND j.step = $2
+WHERE j.kind = $1 AND j.step = $2 AND j.state = 'running'
     AND NOT EXISTS (
         SELECT FROM isthmus.load_record AS r WHERE r.kind = $1 AND r.step = $2 AND r.sf_id = l.sf_id
     )
@@ -38,8 +45,9 @@ ORDER BY l.id
 
 -- name: end_load
 UPDATE isthmus.job
-SET state = CASE WHEN $3::boolean THEN 'done' ELSE state END, bookmark = '', updated_at = clock_timestamp()
-WHERE kind = $1 AND step = $2
+SET state = CASE WHEN $3::boolean THEN 'done' ELSE state END, ended_at = CASE WHEN $3::boolean THEN clock_timestamp() END,
+    bookmark = '', updated_at = clock_timestamp()
+WHERE kind = $1 AND step = $2 AND state = 'running'
 
 -- name: takes_sets
 SELECT c.relkind = 'r' AND NOT row_security_active(c.oid)

@@ -1,0 +1,1 @@
+"""Comparing both sides: what an examination finds, the audit that goes round every pair each day, and operators' comparisons and repairs."""

@@ -1,0 +1,198 @@
+"""The leader's side of operators' long works: one at a time, with progress, cancelling, and a second life after a death."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+import structlog
+
+from daemon.domain.failure import CallFailedError, Failure, FailureKind, IsthmusError
+from daemon.flow.parts import Parts
+from daemon.ports.jobs import Job, Jobs, JobState
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY: Final = 1.0
+"""Seconds between looks for an order, and for the wish to cancel the one that is worked on."""
+
+NOTE_EVERY: Final = 1.0
+"""Seconds between two notes of how far a job has come, unless it stores its place."""
+
+TRIES: Final = 6
+FIRST_PAUSE: Final = 2.0
+DEATHS: Final = 3
+"""How often the process may end while a job runs and comes no further, before the job is taken for the cause."""
+
+PASSING: Final = frozenset({FailureKind.TRANSIENT, FailureKind.LIMITED, FailureKind.AUTHENTICATION})
+
+
+class Progress:
+    """How a work tells how far it has come, and stores where it would go on."""
+
+    def __init__(self, parts: Parts, jobs: Jobs, job: Job) -> None:
+        self._parts = parts
+        self._jobs = jobs
+        self._id = job.id
+        self._noted = float("-inf")
+        self.processed = job.processed
+        self.expected = job.expected
+
+    async def note(
+        self, processed: int, expected: int | None = None, place: Mapping[str, Any] | None = None
+    ) -> None:
+        """So many records are done, of so many; with `place` (JSON) stored at once, otherwise at most once a second."""
+        self.processed = processed
+        if expected is not None:
+            self.expected = expected
+        now = self._parts.clock.monotonic()
+        if place is None and now - self._noted < NOTE_EVERY:
+            return
+        self._noted = now
+        await self._jobs.note(self._id, self.processed, self.expected, place)
+
+    async def flush(self) -> None:
+        """Store the last numbers."""
+        await self._jobs.note(self._id, self.processed, self.expected)
+
+
+Work = Callable[[Job, Progress], Awaitable[Mapping[str, Any]]]
+"""Does a job and gives its result (JSON). `job.place` is where an earlier life of it stood, if it stored that.
+
+May be cancelled wherever it awaits. Raises IsthmusError or CallFailedError for a failure; one that may pass is tried again, a few times,
+from the place that was stored last.
+"""
+
+
+class JobRunner:
+    """Takes orders up and has them worked on. `works` are the kinds that are known."""
+
+    def __init__(self, parts: Parts, jobs: Jobs, works: Mapping[str, Work]) -> None:
+        self._parts = parts
+        self._jobs = jobs
+        self._works = works
+
+    async def run(self) -> None:
+        """For ever. A database that does not answer is waited for: its probe tells it."""
+        while True:
+            try:
+                found = await self.once()
+            except CallFailedError as error:
+                log.warning("jobs_not_looked_at", code=error.failure.code)
+                found = False
+            if not found:
+                await self._parts.clock.sleep(LOOK_EVERY)
+
+    async def once(self) -> bool:
+        """Work on the next job to its end; whether there was one."""
+        job = await self._jobs.take(sorted(self._works))
+        if job is None:
+            return False
+        beginning = "at its beginning" if job.place is None else "where it stood"
+        log.info(
+            "job_begun",
+            job=job.id,
+            kind=job.kind,
+            step=job.step,
+            at=beginning,
+            interruptions=job.interruptions,
+        )
+        state, result, failure = await self._worked(job)
+        await self._jobs.end(job.id, state, result, failure)
+        log.info(
+            "job_ended", job=job.id, kind=job.kind, step=job.step, state=state.value, code=_code(failure)
+        )
+        return True
+
+    async def _worked(self, job: Job) -> tuple[JobState, Mapping[str, Any] | None, Mapping[str, Any] | None]:
+        if job.in_vain >= DEATHS:
+            return (
+                JobState.FAILED,
+                None,
+                _told(
+                    "daemon_ended",
+                    f"The daemon ended {job.in_vain} times in a row while this job was running, and it came no further.",
+                    "Look into its log for why it ended, then order the job again.",
+                ),
+            )
+        if job.cancelled_by is not None:
+            return JobState.CANCELLED, None, None
+        progress = Progress(self._parts, self._jobs, job)
+        for attempt in range(1, TRIES + 1):
+            try:
+                result = await self._watched(job, progress)
+            except IsthmusError as error:
+                return JobState.FAILED, None, _told(error.what, error.why, error.fix)
+            except CallFailedError as error:
+                if error.failure.kind not in PASSING or attempt == TRIES:
+                    return JobState.FAILED, None, _failed(error.failure)
+                if not await self._waited(job, error.failure, attempt):
+                    return JobState.CANCELLED, None, None
+                job = await self._jobs.get(job.id) or job
+            else:
+                if result is None:
+                    return JobState.CANCELLED, None, None
+                await progress.flush()
+                return JobState.DONE, result, None
+        raise AssertionError("the last attempt returns")
+
+    async def _watched(self, job: Job, progress: Progress) -> Mapping[str, Any] | None:
+        """The work's result; None if somebody had it cancelled meanwhile."""
+        cancelled = False
+        async with asyncio.TaskGroup() as tasks:
+            work = tasks.create_task(_caught(self._works[job.kind](job, progress)), name=f"job {job.id}")
+            watch = tasks.create_task(self._cancelling(job.id))
+            await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                cancelled = True
+                work.cancel()
+            watch.cancel()
+        if cancelled and work.cancelled():
+            return None
+        outcome = work.result()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def _cancelling(self, number: int) -> None:
+        """Return once somebody wants the job cancelled."""
+        while True:
+            await self._parts.clock.sleep(LOOK_EVERY)
+            try:
+                if await self._jobs.cancelled(number):
+                    return
+            except CallFailedError as error:
+                log.debug("job_not_looked_at", job=number, code=error.failure.code)
+
+    async def _waited(self, job: Job, failure: Failure, attempt: int) -> bool:
+        """Wait before the next attempt, visibly; False if somebody had the job cancelled."""
+        pause = FIRST_PAUSE * 2 ** (attempt - 1)
+        due = self._parts.database_now() + timedelta(seconds=pause)
+        log.warning("job_held_up", job=job.id, kind=job.kind, step=job.step, code=failure.code, seconds=pause)
+        await self._jobs.delay(job.id, _failed(failure), due)
+        end = self._parts.clock.monotonic() + pause
+        while self._parts.clock.monotonic() < end:
+            await self._parts.clock.sleep(min(LOOK_EVERY, pause))
+            if await self._jobs.cancelled(job.id):
+                return False
+        return True
+
+
+async def _caught(work: Awaitable[Mapping[str, Any]]) -> Mapping[str, Any] | Exception:
+    """A work's result, or what it raised: that comes out of a task group by itself, and not in a group of exceptions."""
+    try:
+        return await work
+    except Exception as error:  # noqa: BLE001 - raised again outside the group
+        return error
+
+
+def _failed(failure: Failure) -> Mapping[str, Any]:
+    return _told(failure.code, failure.message, failure.advice)
+
+
+def _told(code: str, message: str, advice: str) -> Mapping[str, Any]:
+    return {"code": code, "message": message, "advice": advice}
+
+
+def _code(failure: Mapping[str, Any] | None) -> Any:
+    return failure["code"] if failure is not None else None

@@ -1,0 +1,299 @@
+"""A load that an operator ordered: all of an object, or the records that meet a condition; for real, or as a rehearsal.
+
+It takes the road of every load. The whole of a large object is read in bulk; anything less is read in pages in the order of ids, and where
+the read stands is committed with each portion, so that it goes on after a death. A rehearsal settles each portion and rolls it back: what it
+shows is what the database itself would have done.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final, cast
+
+import structlog
+
+from daemon.domain.change import Source
+from daemon.domain.failure import NotFoundError, RefusedError
+from daemon.domain.mapping import Step
+from daemon.flow.jobs import Progress
+from daemon.flow.load import ENQUEUED_AT_ONCE
+from daemon.flow.loading.bulk import LOW_MARGIN, BulkLoad
+from daemon.flow.loading.page import settle_page
+from daemon.flow.parts import Parts
+from daemon.flow.reading import read_fields
+from daemon.ports.jobs import Job, JobKind
+from daemon.ports.loads import BulkRecords, LoadState, LoadStore, LoadUnit, Selection
+from daemon.ports.salesforce import Record
+from daemon.ports.store import JournalEntry
+
+log = structlog.get_logger(__name__)
+
+PAGE: Final = 2000
+PORTION: Final = 500
+"""Records to a transaction: enough to be set-wise, few enough that live changes and the event loop get their turn."""
+
+LISTED_MOST: Final = 100
+"""Records that are told one by one in the result."""
+
+_KIND: Final = JobKind.LOAD.value
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What was ordered. `limit` None: all; `rate`: at most so many records a second; `rehearsal`: nothing is kept."""
+
+    selection: Selection = field(default_factory=Selection)
+    limit: int | None = None
+    rate: float | None = None
+    rehearsal: bool = False
+
+    @classmethod
+    def of(cls, request: Mapping[str, Any]) -> "Order":
+        """The order in a job's request."""
+        since = request.get("since")
+        return cls(
+            Selection(request.get("where"), None if since is None else datetime.fromisoformat(since)),
+            request.get("limit"),
+            request.get("rate"),
+            bool(request.get("dry_run")),
+        )
+
+    @property
+    def whole(self) -> bool:
+        """Whether every record is read, so that those which are not met are gone."""
+        return self.selection.everything and self.limit is None and not self.rehearsal
+
+
+class OrderedLoads:
+    """Works on orders, and says beforehand how much work they are."""
+
+    def __init__(
+        self, parts: Parts, store: LoadStore, records: BulkRecords, bulk: BulkLoad, *, bulk_from: int
+    ) -> None:
+        self._parts = parts
+        self._store = store
+        self._records = records
+        self._bulk = bulk
+        self._bulk_from = bulk_from
+
+    async def count(self, step: Step, order: Order) -> int:
+        """How many records an order means; one call. Raises CallFailedError for a condition that is none."""
+        found = await self._records.count_selected(step.object, order.selection)
+        return found if order.limit is None else min(found, order.limit)
+
+    def in_bulk(self, order: Order, records: int) -> bool:
+        """Whether so many records are read through Bulk API 2.0."""
+        return order.whole and order.rate is None and records >= self._bulk_from
+
+    def calls(self, order: Order, records: int) -> int:
+        """About how many API calls it takes, the count included."""
+        return 1 + self._records.calls_to_read(records, bulk=self.in_bulk(order, records))
+
+    async def work(self, job: Job, progress: Progress) -> Mapping[str, Any]:
+        """Do the load that a job orders. Raises CallFailedError, or RefusedError where its step does not allow it."""
+        order = Order.of(job.request)
+        with self._parts.batch() as parts:
+            step = _allowed(parts, job.step)
+            expected = await self.count(step, order)
+            await progress.note(job.processed, expected)
+            if self.in_bulk(order, expected):
+                done, expected = await self._bulk.read(step, JobKind.LOAD, expected)
+                progress.processed, progress.expected = done, expected
+                result: Mapping[str, Any] = {"records": done}
+            else:
+                reading = _Reading(parts, self._store, self._records, step, order, progress)
+                result = await reading.run(expected)
+            if order.whole and step.direction.pushes:
+                result = {**result, "rows_enqueued": await self._enqueue(step)}
+        return result
+
+    async def _enqueue(self, step: Step) -> int:
+        """Have the rows without a record made in Salesforce, as a first load does."""
+        total = 0
+        while count := await self._store.enqueue_unlinked(step, ENQUEUED_AT_ONCE):
+            total += count
+        return total
+
+
+class _Reading:
+    """One order that is read in pages."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        store: LoadStore,
+        records: BulkRecords,
+        step: Step,
+        order: Order,
+        progress: Progress,
+    ) -> None:
+        self._parts = replace(parts, meter=_UNCOUNTED) if order.rehearsal else parts
+        self._store = store
+        self._records = records
+        self._step = step
+        self._order = order
+        self._progress = progress
+        self._outcomes: Counter[str] = Counter()
+        self._listed: list[Mapping[str, Any]] = []
+
+    async def run(self, expected: int) -> Mapping[str, Any]:
+        """Read and settle everything that is meant; the outcomes in numbers, and the first of them one by one."""
+        state = await self._begun(expected)
+        done, after = state.processed, state.bookmark or ""
+        went_on = done > 0
+        while page := await self._page(after, done):
+            for start in range(0, len(page), self._portion):
+                portion = page[start : start + self._portion]
+                begun = self._parts.clock.monotonic()
+                await self._settle(portion, done, max(expected, done))
+                done, after = done + len(portion), portion[-1].id
+                await self._progress.note(done, max(expected, done))
+                await self._pace(len(portion), begun)
+        if self._order.whole:
+            await self._ask_after_missing()
+        return {
+            "records": done,
+            "outcomes": dict(self._outcomes),
+            "listed": self._listed,
+            "dry_run": self._order.rehearsal,
+            "went_on": went_on,
+        }
+
+    @property
+    def _portion(self) -> int:
+        rate = self._order.rate
+        return PORTION if rate is None else max(1, min(PORTION, int(rate)))
+
+    async def _begun(self, expected: int) -> LoadState:
+        """Where an earlier life of this job stood, or its beginning. A rehearsal leaves nothing to go on from."""
+        low = self._parts.salesforce_now() - LOW_MARGIN
+        fresh = LoadState(0, expected, low, None)
+        if self._order.rehearsal:
+            return fresh
+        state = await self._store.unfinished_load(_KIND, self._step.name)
+        if state is None:
+            async with self._store.begin() as unit:
+                await unit.begin_load(_KIND, self._step.name, expected, low)
+        return state or fresh
+
+    async def _page(self, after: str, done: int) -> list[Record]:
+        limit = self._order.limit
+        wanted = PAGE if limit is None else min(PAGE, limit - done)
+        if wanted <= 0:
+            return []
+        return await self._records.select(
+            self._step.object, read_fields(self._step), self._order.selection, after, wanted
+        )
+
+    async def _settle(self, portion: Sequence[Record], done: int, expected: int) -> None:
+        try:
+            async with self._parts.writing, self._store.begin() as unit:
+                witness = _Witness(unit)
+                await settle_page(self._parts, cast("LoadUnit", witness), self._step, Source.SWEEP, portion)
+                told = await self._told(unit, portion, witness.entries)
+                self._end_rehearsal()
+                await unit.note_read(_KIND, self._step.name, [record.id for record in portion])
+                reached = done + len(portion)
+                await unit.keep_load(_KIND, self._step.name, reached, max(expected, reached), portion[-1].id)
+        except _NothingKeptError:
+            pass
+        self._outcomes.update(str(item["outcome"]) for item in told)
+        self._listed += told[: LISTED_MOST - len(self._listed)]
+
+    def _end_rehearsal(self) -> None:
+        if self._order.rehearsal:
+            raise _NothingKeptError
+
+    async def _told(
+        self, unit: LoadUnit, portion: Sequence[Record], entries: Sequence[JournalEntry]
+    ) -> list[Mapping[str, Any]]:
+        """What became of each record, inside the transaction in which it did."""
+        ids = [record.id for record in portion]
+        by_id = {entry.sf_id: entry for entry in entries}
+        links = await unit.links_of_records(ids)
+        waiting = await unit.unsettled_records(ids)
+        told: list[Mapping[str, Any]] = []
+        for sf_id in ids:
+            entry, link = by_id.get(sf_id), links.get(sf_id)
+            key = link.key if link is not None else entry.key if entry is not None else None
+            told.append(
+                {
+                    "key": key,
+                    "sf_id": sf_id,
+                    "outcome": _outcome(entry, waits=sf_id in waiting),
+                    "code": entry.code if entry is not None else None,
+                }
+            )
+        return told
+
+    async def _pace(self, records: int, begun: float) -> None:
+        """Wait until so many records may have taken the time that they took."""
+        if self._order.rate is not None:
+            due = begun + records / self._order.rate
+            await self._parts.clock.sleep(max(0.0, due - self._parts.clock.monotonic()))
+
+    async def _ask_after_missing(self) -> None:
+        now = self._parts.clock.now()
+        async with self._parts.writing, self._store.begin() as unit:
+            missing = await unit.ask_after_missing(_KIND, self._step.name, Source.SWEEP, now)
+            await unit.end_load(_KIND, self._step.name, done=False)
+        self._outcomes["not_met"] = missing
+
+
+class _NothingKeptError(Exception):
+    """Ends a rehearsal's transaction, so that it is rolled back."""
+
+
+class _Witness:
+    """A unit that remembers the journal entries which pass through it."""
+
+    def __init__(self, unit: LoadUnit) -> None:
+        self._unit = unit
+        self.entries: list[JournalEntry] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._unit, name)
+
+    async def journal(self, entries: Sequence[JournalEntry]) -> None:
+        """As the unit does."""
+        self.entries += entries
+        await self._unit.journal(entries)
+
+
+class _Uncounted:
+    """The port `Meter` for what is not kept."""
+
+    def count(self, name: str, amount: float = 1, /, **labels: str) -> None: ...
+    def gauge(self, name: str, value: float, /, **labels: str) -> None: ...
+    def observe(self, name: str, value: float, /, **labels: str) -> None: ...
+    def clear(self, name: str, /) -> None: ...
+
+
+_UNCOUNTED: Final = _Uncounted()
+
+
+def _outcome(entry: JournalEntry | None, *, waits: bool) -> str:
+    """In a word: the operation that was done, or why none was."""
+    if entry is None:
+        return "waiting" if waits else "unchanged"
+    if entry.outcome == "apply":
+        return entry.operation if entry.operation != "none" else "applied"
+    return entry.outcome
+
+
+def _allowed(parts: Parts, name: str) -> Step:
+    step = parts.steps.by_name.get(name)
+    if step is None:
+        raise NotFoundError(
+            f"there is no step {name} any more",
+            "it was removed from the configuration, or disabled, after the load was ordered",
+            f"the steps are: {', '.join(parts.steps.by_name)}",
+        )
+    if step.still:
+        raise RefusedError(
+            f"step {name} is held",
+            step.still,
+            "see isthmus status; order the load again once the step goes on",
+        )
+    return step
