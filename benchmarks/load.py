@@ -30,6 +30,7 @@ from adapters.salesforce import ClientCredentialsLogin, SalesforceSettings, conn
 from benchmarks.people import COLUMNS, FIELDS, SEED, STEP, TABLE
 from benchmarks.processes import RunningOrg, emulator, leave_the_servers_core
 from daemon.domain.mapping import Steps
+from daemon.flow.in_force import InForce
 from daemon.flow.load import Loader
 from daemon.flow.loading.bulk import BulkLoad
 from daemon.flow.parts import Parts
@@ -182,7 +183,13 @@ async def _product(dsn: str, org: RunningOrg, records: int) -> tuple[float, floa
         await lease.acquire()
         store = PostgresStore(pool, lease)
         parts = Parts(
-            Steps((STEP,)), store, salesforce.records, clock, meter, jitter=lambda: 0.0, new_id=lambda: ""
+            InForce(Steps((STEP,))),
+            store,
+            salesforce.records,
+            clock,
+            meter,
+            jitter=lambda: 0.0,
+            new_id=lambda: "",
         )
         async with pool.session() as session:
             # As if it had never been loaded.

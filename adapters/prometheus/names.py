@@ -78,7 +78,7 @@ PROCESS = (
     _gauge("leader", "Whether this replica holds the lease and syncs, 0 or 1"),
     _gauge(
         "component_up",
-        "Whether a part works, 0 or 1: postgres, capture, salesforce_api, salesforce_stream",
+        "Whether a part works, 0 or 1: postgres, capture, salesforce_api, salesforce_stream, schema",
         "component",
     ),
     _histogram(
@@ -110,6 +110,11 @@ FLOW = (
         "direction",
     ),
     _histogram("batch_records", _RECORDS, "Records in one write", "step", "direction"),
+    _gauge(
+        "batch_size",
+        "Records that may go into one write now: learned, at most the step's batch_size",
+        "object",
+    ),
     _gauge("pending_records", "Known changes that are not yet applied", "step", "direction"),
     _gauge("in_flight_records", "Changes that are being written now", "step", "direction"),
     _gauge(
@@ -174,6 +179,16 @@ SALESFORCE = (
     ),
     _gauge("salesforce_api_calls_used", "The org's use in the running 24 hours, by all clients"),
     _gauge("salesforce_api_calls_limit", "The org's allowance for 24 hours"),
+    _gauge("salesforce_api_budget_calls", "Our share of the allowance: our calls in 24 hours at most"),
+    _gauge("salesforce_api_budget_used_calls", "Our calls of the last 24 hours"),
+    _counter(
+        "salesforce_throttle_wait_seconds_total", "Time spent waiting on our own limits: budget", "reason"
+    ),
+    _gauge(
+        "salesforce_circuit_open",
+        "Whether no call is made to a host that failed several times in a row, 0 or 1: login or instance",
+        "host",
+    ),
     _gauge("salesforce_stream_connected", "Whether the channel is subscribed, 0 or 1", "channel"),
     _counter(
         "salesforce_stream_events_total", "Events: accepted, echo, unknown or malformed", "channel", "outcome"
@@ -191,11 +206,22 @@ SALESFORCE = (
     ),
     _counter(
         "gaps_total",
-        "Gaps opened: event, overflow, position_lost, transport, silence or timeline",
+        "Gaps opened: event, overflow, position_lost, transport, silence, schema or timeline",
         "step",
         "cause",
     ),
     _counter("gaps_closed_total", "Gaps that were filled and settled", "step", "cause"),
+    _gauge(
+        "schema_drift",
+        "Mappings that are held because a side's schema has changed; a whole step is one",
+        "step",
+    ),
+    _counter(
+        "salesforce_schema_changes_total",
+        "Fields that changed since they were described last: added, removed, retyped or permission",
+        "object",
+        "kind",
+    ),
     _gauge("gaps_open", "Gaps that are not closed yet", "step"),
     _counter("salesforce_token_refreshes_total", "Access tokens fetched: ok or failed", "outcome"),
 )
@@ -223,6 +249,31 @@ JOBS = (
         "backfill_expected_records", "Expected in all in the running or last backfill", "step", "direction"
     ),
 )
+COMPARING = (
+    _counter(
+        "delete_guard_trips_total", "Batches stopped because they would delete too much", "step", "direction"
+    ),
+    _gauge("delete_guard_held_records", "Deletes that the guard holds until a person answers", "step"),
+    _gauge(
+        "reconcile_last_success_timestamp_seconds",
+        "When both sides of a step were last compared in full; before the first time, when the daemon began to lead",
+        "step",
+    ),
+    _gauge(
+        "reconcile_differences",
+        "Differences of the last full comparison that nothing explains and that are not mended:"
+        " missing_in_postgres, missing_in_salesforce or field_mismatch",
+        "step",
+        "kind",
+    ),
+    _counter("reconcile_compared_records_total", "Pairs that the rolling audit compared", "step"),
+    _counter(
+        "reconcile_repairs_total",
+        "Differences that the rolling audit found and gave to the road, by the same kinds",
+        "step",
+        "kind",
+    ),
+)
 OPERATORS = (
     _counter(
         "http_requests_total",
@@ -243,4 +294,13 @@ OPERATORS = (
     ),
 )
 
-METRICS: tuple[MetricSpec, ...] = (*PROCESS, *FLOW, *MATCHING, *SALESFORCE, *POSTGRES, *JOBS, *OPERATORS)
+METRICS: tuple[MetricSpec, ...] = (
+    *PROCESS,
+    *FLOW,
+    *MATCHING,
+    *SALESFORCE,
+    *POSTGRES,
+    *JOBS,
+    *COMPARING,
+    *OPERATORS,
+)

@@ -10,7 +10,20 @@ from typing import Annotated
 import typer
 
 from daemon import __version__
-from daemon.cli.commands import config, database, doctor, leader, link, parked, process, records, status
+from daemon.cli.commands import (
+    config,
+    database,
+    doctor,
+    explain,
+    jobs,
+    leader,
+    link,
+    parked,
+    process,
+    records,
+    status,
+    step,
+)
 from daemon.cli.faults import INTERRUPTED, USAGE, tell
 from daemon.cli.flags import Flags, hoist, seconds
 from daemon.cli.guide import ABOUT, help_with
@@ -60,7 +73,20 @@ def _tree() -> typer.Typer:
         " something, 4 not found, 5 refused, 6 in part, 69 unreachable, 75 try later, 77 access, 78 configuration.",
     )
     app.callback(invoke_without_command=True)(_root)
-    for module in (process, status, leader, doctor, config, database, records, link, parked):
+    for module in (
+        process,
+        status,
+        leader,
+        doctor,
+        config,
+        database,
+        records,
+        link,
+        parked,
+        step,
+        explain,
+        jobs,
+    ):
         module.register(app)
     return app
 

@@ -17,9 +17,13 @@ import structlog
 
 from adapters.http.server import HttpServer
 from adapters.http.tokens import Token
+from adapters.postgres.callledger import PostgresCallLedger
+from adapters.postgres.comparing import PostgresComparisons
 from adapters.postgres.doorbell import PostgresDoorbell
 from adapters.postgres.housekeeping import Retention, keep_house
 from adapters.postgres.inspection import PostgresInspection
+from adapters.postgres.jobs import PostgresJobs
+from adapters.postgres.kept import KeptFacts
 from adapters.postgres.lease import PostgresLease
 from adapters.postgres.store import PostgresStore
 from adapters.prometheus.meter import PrometheusMeter
@@ -27,15 +31,21 @@ from daemon import __version__
 from daemon.compose.leading import lead
 from daemon.compose.sides import OpenSides, open_sides
 from daemon.compose.start import complete_capture, current_schema, refuse_shared_environment
-from daemon.compose.steps import resolved
+from daemon.compose.steps import resolved, schema_watch
 from daemon.domain.failure import CallFailedError, IsthmusError, TryLaterError
-from daemon.domain.mapping import Steps
+from daemon.flow.auditing.guards import GuardWatch
+from daemon.flow.auditing.ordered import OrderedComparisons
+from daemon.flow.auditing.repairing import OrderedRepairs
+from daemon.flow.auditing.rolling import RollingAudit
 from daemon.flow.branching import watch_branches
+from daemon.flow.budget import Budget
 from daemon.flow.engine import Engine
 from daemon.flow.gaps import keep_gaps
 from daemon.flow.gauges import keep_gauges
+from daemon.flow.jobs import JobRunner, Work
 from daemon.flow.load import Loader
 from daemon.flow.loading.bulk import BulkLoad
+from daemon.flow.loading.ordered import OrderedLoads
 from daemon.flow.parts import Parts
 from daemon.flow.stream import Stream
 from daemon.flow.watermark import Watermark
@@ -43,7 +53,9 @@ from daemon.operations.endpoints import endpoints
 from daemon.operations.leadership import Leadership
 from daemon.operations.office import Office
 from daemon.ports.failpoints import NO_FAILPOINTS, Failpoint, Failpoints
+from daemon.ports.jobs import JobKind
 from daemon.ports.store import LeaseLostError
+from daemon.reconcile.budget import Rules
 from daemon.runtime.clock import SystemClock
 from daemon.runtime.health import Component, Health
 from daemon.runtime.logs import configure_logs
@@ -72,12 +84,15 @@ class Daemon:
     clock: SystemClock
     meter: PrometheusMeter
     health: Health
-    steps: Steps
     lease: PostgresLease
     parts: Parts
     engine: Engine
     doorbell: PostgresDoorbell
     inspection: PostgresInspection
+    jobs: PostgresJobs
+    loads: OrderedLoads
+    comparisons: PostgresComparisons
+    budget: Budget
     since: datetime
     stepped_down: bool = False
 
@@ -123,11 +138,16 @@ async def run_daemon(
     )
     refuse_shared_environment()
     health = Health(clock, meter)
+    allowed = settings.salesforce.limits.api_budget
+    budget = Budget(Rules(allowed.share, allowed.reserve), clock, meter)
+    api = budget.telling(partial(health.note, Component.SALESFORCE_API))
     with Shutdown() as shutdown:
-        async with open_sides(settings, clock=clock, meter=meter, failpoints=failpoints) as sides:
+        async with open_sides(
+            settings, clock=clock, meter=meter, failpoints=failpoints, gate=budget, told=api
+        ) as sides:
             try:
                 async with shutdown.interruptible():
-                    daemon = await _assemble(settings, sides, clock, meter, health, migrate=migrate)
+                    daemon = await _assemble(settings, sides, clock, meter, health, budget, migrate=migrate)
             except StopRequestedError:
                 return 0
             await _serve(daemon, notifier, shutdown, once=once, standby=standby)
@@ -155,6 +175,8 @@ async def _serve(
             "nothing: a service manager starts it again, and it leads when the lease is free",
         ) from error
     finally:
+        with suppress(CallFailedError, IsthmusError):
+            await daemon.budget.close()
         with suppress(CallFailedError, IsthmusError):
             await daemon.lease.release()
         await server.close()
@@ -189,6 +211,7 @@ async def _assemble(
     clock: SystemClock,
     meter: PrometheusMeter,
     health: Health,
+    budget: Budget,
     *,
     migrate: bool,
 ) -> Daemon:
@@ -197,16 +220,19 @@ async def _assemble(
     health.schema_current = True
     health.database_answered()
     meter.gauge("isthmus_postgres_schema_version", version)
-    steps = await resolved(settings, sides)
+    await budget.begin(PostgresCallLedger(sides.pool))
+    in_force = await resolved(settings, sides, KeptFacts(sides.pool))
     health.configured = True
+    if budget.size is None and (limits := await sides.salesforce.allowance()) is not None:
+        budget.told(limits)  # something on the way takes Salesforce's header away
     health.note(Component.SALESFORCE_API, True, "answering")
-    await complete_capture(sides, steps, install=migrate)
+    await complete_capture(sides, in_force.steps, install=migrate)
     health.note(Component.CAPTURE, True, "triggers as they should be")
     lease = PostgresLease(sides.pool.connector, holder_name())
     meter.gauge("isthmus_leader", 0)
     store = PostgresStore(sides.pool, lease)
     parts = Parts(
-        steps,
+        in_force,
         store,
         sides.records,
         clock,
@@ -214,22 +240,25 @@ async def _assemble(
         jitter=random.SystemRandom().random,
         new_id=lambda: str(uuid.uuid4()),
         failpoints=sides.pool.failpoints,
+        budget=budget,
     )
     doorbell = PostgresDoorbell(sides.pool.connector, holder_name())
     bulk = BulkLoad(parts, store, sides.bulk_records)
-    loader = Loader(parts, bulk_from=settings.salesforce.limits.bulk_from, bulk=bulk)
+    bulk_from = settings.salesforce.limits.bulk_from
+    loader = Loader(parts, bulk_from=bulk_from, bulk=bulk)
+    loads = OrderedLoads(parts, store, sides.bulk_records, bulk, bulk_from=bulk_from)
     engine = Engine(
         parts,
         loader,
         doorbell,
         lease,
         database=partial(health.note, Component.POSTGRES),
-        api=partial(health.note, Component.SALESFORCE_API),
+        api=budget.telling(partial(health.note, Component.SALESFORCE_API)),
     )
     _describe_build(settings, meter)
     return Daemon(
-        settings, sides, clock, meter, health, steps, lease, parts, engine, doorbell,
-        PostgresInspection(sides.pool), clock.now(),
+        settings, sides, clock, meter, health, lease, parts, engine, doorbell,
+        PostgresInspection(sides.pool), PostgresJobs(sides.pool, lease), loads, PostgresComparisons(sides.pool, lease), budget, clock.now(),
     )  # fmt: skip
 
 
@@ -250,7 +279,15 @@ def _server(daemon: Daemon, shutdown: Shutdown) -> HttpServer:
         shutdown.request("stepping down")
 
     leadership = Leadership(daemon.lease.holder, lambda: daemon.lease.epoch, step_down)
-    office = Office(daemon.parts, daemon.inspection, daemon.about, leadership)
+    office = Office(
+        daemon.parts,
+        daemon.inspection,
+        daemon.about,
+        leadership,
+        daemon.jobs,
+        daemon.loads,
+        daemon.comparisons,
+    )
     version = {"version": __version__, "python": sys.version.split()[0]}
     probes = probe_endpoints(daemon.health, leader=daemon.leader, version=lambda: version)
     tokens = tuple(Token(t.name, t.grants, t.token.read) for t in daemon.settings.http.auth.tokens)
@@ -271,8 +308,8 @@ async def _live(daemon: Daemon, notifier: Notifier, shutdown: Shutdown, *, once:
             work.start("first loads", daemon.engine.load(), eternal=False)
             if not once:
                 work.start("worker", daemon.engine.work())
-            notifier.ready(f"{len(daemon.steps.ordered)} steps, leading")
-            log.info("ready", steps=[step.name for step in daemon.steps.ordered])
+            notifier.ready(f"{len(daemon.parts.steps.ordered)} steps, leading")
+            log.info("ready", steps=[step.name for step in daemon.parts.steps.ordered])
             if once:
                 await daemon.engine.loaded.wait()
                 await daemon.engine.drain()
@@ -302,12 +339,30 @@ def _start_background(daemon: Daemon, tasks: Supervisor, notifier: Notifier) -> 
     tasks.start("stream of change events", stream.run())
     tasks.start("watch over the stream", Watermark(daemon.parts, stream.resubscribe).run())
     tasks.start("gaps", keep_gaps(daemon.parts))
+    tasks.start("sweeps", daemon.engine.sweep())
+    works: dict[str, Work] = {
+        JobKind.LOAD: daemon.loads.work,
+        JobKind.COMPARE: OrderedComparisons(daemon.parts, daemon.comparisons).work,
+        JobKind.REPAIR: OrderedRepairs(daemon.parts, daemon.comparisons).work,
+    }
+    tasks.start("jobs", JobRunner(daemon.parts, daemon.jobs, works).run())
+    tasks.start("rolling audit", RollingAudit(daemon.parts, daemon.comparisons).run())
+    tasks.start("delete guards", GuardWatch(daemon.parts, daemon.comparisons).run())
+    tasks.start("API budget", daemon.budget.keep(partial(health.note, Component.SALESFORCE_API)))
     tasks.start(
         "watch over the database's history",
         watch_branches(daemon.parts, daemon.sides.database, stream.resubscribe),
     )
     tasks.start("gauges", keep_gauges(daemon.parts, daemon.inspection, daemon.sides.pool.sample))
     tasks.start("watch over capture", _watch_capture(daemon))
+    watch = schema_watch(
+        daemon.settings,
+        daemon.sides,
+        daemon.parts,
+        KeptFacts(daemon.sides.pool),
+        partial(health.note, Component.SCHEMA),
+    )
+    tasks.start("watch over both schemas", watch.run())
     tasks.start("housekeeping", _keep_house(daemon))
 
 
@@ -328,7 +383,7 @@ async def _watch_capture(daemon: Daemon) -> None:
         try:
             await _make_good(daemon)
             await daemon.clock.sleep(CAPTURE_EVERY)
-            problems = await daemon.sides.database.capture_check(daemon.steps.ordered)
+            problems = await daemon.sides.database.capture_check(daemon.parts.steps.ordered)
         except (IsthmusError, CallFailedError):
             await daemon.clock.sleep(LEAVING_SECONDS)
             continue  # the probe of the database tells it
@@ -341,10 +396,12 @@ async def _watch_capture(daemon: Daemon) -> None:
 
 async def _make_good(daemon: Daemon) -> None:
     """Where capture missed something, compare every linked row of the step with what was agreed, and find new rows."""
-    for name in sorted(await daemon.parts.store.faulty_capture() & daemon.steps.by_name.keys()):
+    steps = daemon.parts.steps
+    running = {step.name for step in steps.ordered if not step.still}
+    for name in sorted(await daemon.parts.store.faulty_capture() & running):
         async with daemon.parts.writing:
             rows = await daemon.parts.store.sweep(name, asked=False)
-            await daemon.parts.store.enqueue_unlinked(daemon.steps.by_name[name], UNLINKED_MOST)
+            await daemon.parts.store.enqueue_unlinked(steps.by_name[name], UNLINKED_MOST)
         log.warning("capture_faults_made_good", step=name, rows=rows)
 
 

@@ -1,6 +1,6 @@
 """Both sides, opened from settings."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -17,6 +17,7 @@ from adapters.salesforce import (
     connect,
 )
 from daemon.compose.rotation import RotatingToken
+from daemon.ports.allowance import OPEN_GATE, Gate
 from daemon.ports.clock import Clock
 from daemon.ports.failpoints import NO_FAILPOINTS, Failpoints
 from daemon.ports.loads import BulkRecords
@@ -65,8 +66,13 @@ async def open_sides(
     clock: Clock | None = None,
     meter: Meter | None = None,
     failpoints: Failpoints = NO_FAILPOINTS,
+    gate: Gate = OPEN_GATE,
+    told: Callable[[bool, str], None] = lambda up, reason: None,
 ) -> AsyncIterator[OpenSides]:
-    """Both sides until the block ends. Nothing is sent to either before it is needed."""
+    """Both sides until the block ends. Nothing is sent to either before it is needed.
+
+    `gate` is asked before each call that counts against the org's allowance; `told` hears whether the org answers.
+    """
     clock, meter = clock or SystemClock(), meter or MemoryMeter()
     password = settings.database.password
     connector = Connector(
@@ -82,7 +88,7 @@ async def open_sides(
         rotating = RotatingToken(KeptFacts(pool), settings)
         await rotating.load()
         wanted = _salesforce(settings, rotating)
-        async with connect(wanted, clock, meter, failpoints=failpoints) as salesforce:
+        async with connect(wanted, clock, meter, failpoints=failpoints, gate=gate, told=told) as salesforce:
             yield OpenSides(salesforce, database, pool, clock, meter)
 
 

@@ -19,6 +19,7 @@ class GapCause(StrEnum):
     POSITION_LOST = "position_lost"  # the stored position is older than what Salesforce keeps, or unknown
     TRANSPORT = "transport"  # positions of another transport mean nothing to this one
     SILENCE = "silence"  # records changed, and a stream that seemed well did not tell
+    SCHEMA = "schema"  # a step stood still, because an object, a table or a key was not as it was
     TIMELINE = (
         "timeline"  # the database was restored, or a standby took over: its newest transactions may be gone
     )

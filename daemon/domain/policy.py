@@ -30,6 +30,13 @@ class ConflictRule:
     window: timedelta = timedelta(seconds=2)
 
 
+class Create(StrEnum):
+    """What makes a record for a row that has none."""
+
+    AUTOMATIC = "automatic"  # the row itself, as soon as it is there
+    ON_REQUEST = "on_request"  # an operator, row by row
+
+
 class OnDelete(StrEnum):
     """What a delete on one side does to the other."""
 

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from functools import partial
 
 from daemon.domain.failure import UsageError
-from daemon.operations import conflicts, record, status
+from daemon.operations import conflicts, record, record_requests, status
 from daemon.operations.job_routes import job_routes
 from daemon.operations.link_routes import link_routes
+from daemon.operations.loading_routes import loading_routes
 from daemon.operations.masking import masked
 from daemon.operations.office import Office
 from daemon.operations.parameters import PAGE, counted, flag, limit, number, page, text
+from daemon.operations.step_routes import step_routes
 from daemon.ports.api import ApiReply, ApiRequest, Endpoint, Role
 
 
@@ -26,13 +28,23 @@ def endpoints(office: Office) -> Sequence[Endpoint]:
         Endpoint("POST", "/api/v1/parked:retry", operator, partial(_retry, office)),
         *link_routes(office),
         *job_routes(office),
+        *loading_routes(office),
+        *step_routes(office),
         Endpoint("GET", "/api/v1/conflicts", viewer, partial(_conflicts, office), PAGE | {"step"}),
         Endpoint("GET", "/api/v1/conflicts/{id}", viewer, partial(_one_conflict, office)),
         Endpoint("POST", "/api/v1/conflicts/{id}/resolve", operator, partial(_resolve, office)),
         Endpoint("GET", "/api/v1/gaps", viewer, partial(_gaps, office), PAGE | {"step", "open"}),
         Endpoint("GET", "/api/v1/log", viewer, partial(_log, office), PAGE | {"step", "record"}),
         Endpoint("GET", "/api/v1/records/{step}/{key}", viewer, partial(_show, office)),
-        Endpoint("POST", "/api/v1/records/{step}/{key}/explain", viewer, partial(_explain, office)),
+        Endpoint(
+            "POST",
+            "/api/v1/records/{step}/{key}/explain",
+            viewer,
+            partial(_explain, office),
+            frozenset({"asked"}),
+        ),
+        Endpoint("POST", "/api/v1/records/{step}/{key}/push", operator, partial(_push, office)),
+        Endpoint("POST", "/api/v1/records/{step}/{key}/sync", operator, partial(_sync, office)),
     )
 
 
@@ -142,6 +154,21 @@ async def _show(office: Office, request: ApiRequest) -> ApiReply:
     return ApiReply(masked(office.parts.steps, request, shown))
 
 
+async def _push(office: Office, request: ApiRequest) -> ApiReply:
+    path = request.path
+    asked = await record_requests.push(office, path["step"], path["key"], request.operator)
+    counted(office, "push")
+    return ApiReply(asked, 202)
+
+
+async def _sync(office: Office, request: ApiRequest) -> ApiReply:
+    path = request.path
+    asked = await record_requests.sync(office, path["step"], path["key"], request.operator)
+    counted(office, "sync")
+    return ApiReply(asked, 202)
+
+
 async def _explain(office: Office, request: ApiRequest) -> ApiReply:
-    shown = await record.explain(office, request.path["step"], request.path["key"])
+    asked = flag(request.query, "asked")
+    shown = await record.explain(office, request.path["step"], request.path["key"], asked=asked)
     return ApiReply(masked(office.parts.steps, request, shown))

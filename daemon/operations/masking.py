@@ -14,10 +14,15 @@ def masked(steps: Steps, request: ApiRequest, document: Any) -> Any:
     """The document with sensitive fields' and columns' values masked, unless an administrator asks. None stays None."""
     if request.role >= Role.ADMIN:
         return document
-    sensitive = [field for step in steps.ordered for field in step.fields if field.sensitive]
-    if not sensitive:
+    names: set[str] = set()
+    for step in steps.ordered:
+        for name, column in (
+            *((field.name, field.column) for field in step.fields if field.sensitive),
+            *((field.name, field.column) for field in step.held if field.sensitive),
+        ):
+            names |= {name} if column is None else {name, column}
+    if not names:
         return document
-    names = {field.name for field in sensitive} | {field.column for field in sensitive if field.column}
     return _walked(document, frozenset(names))
 
 

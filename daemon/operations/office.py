@@ -6,19 +6,25 @@ from typing import Any
 
 from daemon.domain.failure import NotFoundError
 from daemon.domain.mapping import Step
+from daemon.flow.loading.ordered import OrderedLoads
 from daemon.flow.parts import Parts
 from daemon.operations.leadership import Leadership
+from daemon.ports.comparing import Comparisons
 from daemon.ports.database import Inspection
+from daemon.ports.jobs import Jobs
 
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """The ports and the rules that operators' acts work with. `about` describes the process: name, leader, components; `leadership` is the lease."""
+    """The ports and the rules that operators' acts work with. `about` describes the process: name, leader, components; `leadership` is the lease, `jobs` the long works."""
 
     parts: Parts
     inspection: Inspection
     about: Callable[[], Mapping[str, Any]]
     leadership: Leadership
+    jobs: Jobs
+    loads: OrderedLoads
+    comparisons: Comparisons
 
     def step(self, name: str) -> Step:
         """A step by its name; NotFoundError if there is none."""

@@ -18,13 +18,14 @@ from daemon.flow.sending import raw_values
 from daemon.operations.office import Office
 
 
-async def explain(office: Office, step_name: str, key: str) -> dict[str, Any]:
+async def explain(office: Office, step_name: str, key: str, *, asked: bool = False) -> dict[str, Any]:
     """The plan for one record as it would be made now, with every input. Reads both sides live.
 
-    `key` is a row's key or a Salesforce id.
+    `key` is a row's key or a Salesforce id. `asked`: as if an operator asked for it, instead of what happens by itself.
     """
     step = office.step(step_name)
-    case = await _examined(office, step, key)
+    case = await _examined(office, step, key, Source.OPERATOR if asked else Source.ENGINE)
+    waiting = await _waiting(office, step, case)
     return {
         "step": step.name,
         "key": case.key,
@@ -36,7 +37,8 @@ async def explain(office: Office, step_name: str, key: str) -> dict[str, Any]:
         "held": case.hold.explanation if case.hold is not None else None,
         "advice": case.hold.advice if case.hold is not None else None,
         "candidates": list(case.hold.candidates) if case.hold is not None else [],
-        "summary": _summary(step, case),
+        "waiting": waiting,
+        "summary": " ".join([_summary(step, case), *(f"Waits: {item['reason']}" for item in waiting)]),
     }
 
 
@@ -52,9 +54,9 @@ async def show(office: Office, step_name: str, key: str) -> dict[str, Any]:
     }
 
 
-async def _examined(office: Office, step: Step, key: str) -> Case:
+async def _examined(office: Office, step: Step, key: str, source: Source) -> Case:
     parts = office.parts
-    asked = Change(step.name, Side.POSTGRES, ChangeKind.UPDATE, Source.OPERATOR, parts.clock.now(), key=key)
+    asked = Change(step.name, Side.POSTGRES, ChangeKind.UPDATE, source, parts.clock.now(), key=key)
     try:
         async with parts.writing, parts.store.begin() as unit:
             link = (await unit.links_of_rows(step.table.qualified, [key])).get(key)
@@ -78,6 +80,26 @@ async def _examined(office: Office, step: Step, key: str) -> Case:
             f"{step.name} {key} cannot be examined now", str(error), error.failure.advice
         ) from error
     return case
+
+
+async def _waiting(office: Office, step: Step, case: Case) -> list[dict[str, Any]]:
+    """The captured changes of the row that something holds back, oldest first: what, and until when."""
+    if case.key is None:
+        return []
+    async with office.parts.store.begin() as unit:
+        found = (await unit.local_changes(step.name, [case.key])).get(case.key, [])
+    return [
+        {
+            "kind": change.kind.value,
+            "state": change.state.value,
+            "code": change.code,
+            "reason": change.reason,
+            "advice": change.advice,
+            "due": change.due.isoformat(timespec="seconds") if change.due is not None else None,
+        }
+        for change in found
+        if change.reason
+    ]
 
 
 def _as_record_id(text: str) -> str | None:

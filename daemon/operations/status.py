@@ -1,9 +1,11 @@
 """What `isthmus status` shows: each step in numbers, and the process around them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from daemon.domain.drift import Drift
 from daemon.domain.mapping import Step
+from daemon.operations import guard
 from daemon.operations.office import Office
 from daemon.ports.database import StepCounts
 
@@ -14,15 +16,19 @@ async def status(office: Office) -> dict[str, Any]:
     """The whole picture, from one read of the database."""
     counts = await office.inspection.counts()
     gaps = await office.inspection.gaps(open_only=True, limit=GAPS_SHOWN)
+    guards = await office.comparisons.guards()
     now = office.parts.database_now()
     limits = office.parts.records.limits
     return {
         **office.about(),
         "api_calls": {"used": limits.used, "limit": limits.limit} if limits is not None else None,
+        "api_budget": office.parts.budget.shown(),
         "clock_offset_seconds": round(office.parts.skew.offset, 3),
         "gaps": [_gap(item) for item in gaps.items],
         "steps": [
             _shown(step, counts.get(step.name, StepCounts()), now.timestamp())
+            | _schema(step, office.parts.in_force.drifts)
+            | guard.in_status(guards.get(step.name), office.parts.clock.now())
             for step in office.parts.steps.ordered
         ],
     }
@@ -53,8 +59,21 @@ def _shown(step: Step, counts: StepCounts, now: float) -> dict[str, Any]:
         "gaps_open": counts.gaps_open,
         "loaded": counts.processed,
         "to_load": counts.expected,
+        "load_held_up": counts.load_held_up,
         **_pace(counts),
     }
+
+
+def _schema(step: Step, drifts: Sequence[Drift]) -> dict[str, Any]:
+    """What of a step is held because it does not fit both sides any more: why, and what gives it back."""
+    held = [
+        {"field": drift.field, "what": drift.what, "fix": drift.fix}
+        for drift in drifts
+        if drift.step == step.name
+    ]
+    if not held:
+        return {"schema_drift": held}
+    return {"schema_drift": held, "state": "stopped" if step.still else "degraded"}
 
 
 def _pace(counts: StepCounts) -> dict[str, Any]:

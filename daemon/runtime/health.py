@@ -30,6 +30,7 @@ class Component(StrEnum):
     CAPTURE = "capture"
     SALESFORCE_API = "salesforce_api"
     SALESFORCE_STREAM = "salesforce_stream"
+    SCHEMA = "schema"  # every mapping fits both sides
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
+from daemon.domain.policy import Create
 from daemon.domain.side import Direction
 from daemon.settings.merge import Path
 from daemon.settings.rule import Complaint
@@ -12,6 +13,7 @@ from daemon.settings.steps import FieldSettings, StepSettings, ValueSettings
 def step_complaints(step: StepSettings, at: Path) -> Iterator[Complaint]:
     """Every rule within a step that does not hold."""
     yield from _identify(step, at)
+    yield from _on_request(step, at)
     yield from _repeats(step, at)
     yield from _groups(step, at)
     for index, field in enumerate(step.fields):
@@ -35,6 +37,14 @@ def _identify(step: StepSettings, at: Path) -> Iterator[Complaint]:
         if runs and not settings.behaviour.creates:
             what = f"{settings.behaviour} finds nothing to update without identify"
             yield Complaint((*at, name, "behaviour"), what, "add identify, or write update_or_create")
+
+
+def _on_request(step: StepSettings, at: Path) -> Iterator[Complaint]:
+    if step.push.create is Create.ON_REQUEST and not (step.direction.pushes and step.push.behaviour.creates):
+        what = "on_request says when records are made, and this step makes none"
+        yield Complaint(
+            (*at, "push", "create"), what, "remove it, or let the step push with update_or_create"
+        )
 
 
 def _repeats(step: StepSettings, at: Path) -> Iterator[Complaint]:

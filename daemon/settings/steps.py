@@ -15,7 +15,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from daemon.domain.mapping import Normalise
-from daemon.domain.policy import Behaviour, ConvertedLead, DeleteConflict, OnDelete, Policy
+from daemon.domain.policy import Behaviour, ConvertedLead, Create, DeleteConflict, OnDelete, Policy
 from daemon.domain.side import Direction, Side
 from daemon.settings.scalars import (
     ApiName,
@@ -144,6 +144,8 @@ class PushSettings(Section):
 
     behaviour: Behaviour = Behaviour.UPDATE_OR_CREATE
     """update_or_create, update_only (never make a record) or create_only (never touch a record that exists)."""
+    create: Create = Create.AUTOMATIC
+    """automatic: a row without a record makes one by itself. on_request: only when an operator asks for it (`isthmus record push`)."""
 
 
 class PairSettings(Section):

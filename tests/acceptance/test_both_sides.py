@@ -22,6 +22,7 @@ KILLED_AFTER = (8, 16)
 DROPPED_AFTER = 12
 
 
+@pytest.mark.requirement("S0-01")
 @pytest.mark.timeout(180)
 async def test_a_mix_of_changes_with_crashes_ends_in_step(bare: World) -> None:
     print(f"seed {SEED}; another one: ACCEPTANCE_SEED=N")

@@ -29,6 +29,7 @@ _LOG = ("at", "step", "direction", "sf_id", "key", "operation", "outcome", "code
 
 _OfStep = Annotated[str, typer.Argument(metavar="STEP")]
 _Key = Annotated[str, typer.Argument(metavar="KEY", help="The key of the row, or the Salesforce id.")]
+_DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and write nothing.")]
 _Number = Annotated[int, typer.Argument(metavar="NUMBER", help="The id of the entry, from conflict list.")]
 _Step = Annotated[str | None, typer.Option("--step", metavar="STEP", help="Only this step.")]
 
@@ -40,11 +41,15 @@ def register(app: typer.Typer) -> None:
             "One record on both sides. KEY is the key of the row or the Salesforce id.",
             "isthmus record explain people 4711",
             "isthmus record show people 0035g00000XYZABAA4 --json",
+            "isthmus record sync people 4711 --dry-run",
+            "isthmus record push people 4711      makes its record, where the step waits to be asked",
         ),
         short_help="One record on both sides, and why it does or does not sync.",
     )
     record.command("explain", help="Why it does or does not sync: reads live, writes nothing.")(_explain)
     record.command("show", help="Both sides, the link, what waits, and what happened.")(_show)
+    record.command("push", help="Send a row as it is, and make its record if it has none.")(_push)
+    record.command("sync", help="Read both halves and settle what differs.")(_sync)
     app.add_typer(record, name="record")
 
     conflict = typer.Typer(
@@ -87,6 +92,28 @@ def _explain(context: typer.Context, step: _OfStep, key: _Key) -> int:
 def _show(context: typer.Context, step: _OfStep, key: _Key) -> int:
     invocation = Invocation.of(context)
     invocation.out.document(invocation.client().get(f"/records/{segment(step)}/{segment(key)}"))
+    return 0
+
+
+def _push(context: typer.Context, step: _OfStep, key: _Key, dry_run: _DryRun = False) -> int:
+    return _request(Invocation.of(context), "push", step, key, dry_run=dry_run)
+
+
+def _sync(context: typer.Context, step: _OfStep, key: _Key, dry_run: _DryRun = False) -> int:
+    return _request(Invocation.of(context), "sync", step, key, dry_run=dry_run)
+
+
+def _request(invocation: Invocation, act: str, step: str, key: str, *, dry_run: bool) -> int:
+    """Show what would be done; unless that is all, ask and have it done."""
+    client = invocation.client()
+    path = f"/records/{segment(step)}/{segment(key)}"
+    explained = client.call("POST", f"{path}/explain", query={"asked": "true"})
+    if dry_run:
+        invocation.out.document(explained)
+        return 0
+    invocation.confirm(f"{step} {key}: {explained['summary']}")
+    invocation.out.document(client.call("POST", f"{path}/{act}"))
+    invocation.out.words(f"what became of it: isthmus record show {step} {key}")
     return 0
 
 

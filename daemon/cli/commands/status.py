@@ -18,6 +18,12 @@ _COLUMNS = (
     "name", "direction", "state", "links", "pending", "lag_seconds", "held", "parked", "conflicts_open", "gaps_open", "loaded",
     "to_load",
 )  # fmt: skip
+_STAGES = {
+    "slowed": "work is slowed, loads give way",
+    "essentials": "updates and loads wait; deletes, writes in doubt and what the stream tells go on",
+    "no_writes": "nothing is written to Salesforce; what the stream tells goes on",
+    "closed": "no calls are made; what the stream tells is stored, and settled as far as it needs none",
+}
 _INTERVAL = 2.0
 _CLEAR = "\x1b[H\x1b[J"
 
@@ -71,7 +77,7 @@ def _show(invocation: Invocation, status: Mapping[str, Any], *, watch: bool) -> 
     if sys.stdout.isatty():  # one screen: what does not fit is in --json
         steps = [{key: step[key] for key in _COLUMNS if key in step} for step in steps]
     invocation.out.rows(steps, _COLUMNS)
-    for line in (*load_lines(status), *gap_lines(status)):
+    for line in (*budget_lines(status), *load_lines(status), *gap_lines(status), *drift_lines(status)):
         invocation.out.words(line)
     if not watch and any(_number(step.get("parked")) for step in _steps(status)):
         invocation.out.words("Next: isthmus parked list --group-by code")
@@ -106,6 +112,30 @@ def load_lines(status: Mapping[str, Any]) -> list[str]:
         f"{rate:,.0f} a second, about {_number(step.get('load_seconds_left')):,.0f} s left"
         for step in _steps(status)
         if (rate := _number(step.get("load_rate")))
+    ]
+
+
+def budget_lines(status: Mapping[str, Any]) -> list[str]:
+    """How much of our share of the API calls is used; and what that holds back, until when."""
+    budget = status.get("api_budget")
+    if not isinstance(budget, Mapping):
+        return []
+    used, calls, stage = budget.get("used"), budget.get("calls"), plain(budget.get("stage"))
+    line = f"API budget: {_number(used):,.0f} of {_number(calls):,.0f} calls in 24 hours"
+    said = _STAGES.get(stage)
+    lines = [f"{line}: {said}" if said else line]
+    if reason := budget.get("reason"):
+        lines.append(f"  {plain(reason)}")
+    return lines
+
+
+def drift_lines(status: Mapping[str, Any]) -> list[str]:
+    """A line for each mapping that is held: what changed in either side's schema, and what gives it back."""
+    return [
+        f"{step.get('name')}: {held.get('what')}; "
+        f"{plain(held.get('field')) or 'the whole step'} is held: {held.get('fix')}"
+        for step in _steps(status)
+        for held in step.get("schema_drift") or ()
     ]
 
 

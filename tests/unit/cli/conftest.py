@@ -83,8 +83,15 @@ class Api:
             ("GET", "/conflicts/{id}", {}),
             ("POST", "/conflicts/{id}/resolve", {}),
             ("GET", "/log", {"query": listing}),
+            ("GET", "/jobs", {"query": listing | {"kind", "state"}}),
+            ("GET", "/jobs/{id}", {}),
+            ("POST", "/jobs/{id}:cancel", {}),
+            ("POST", "/steps/{step}/load", {}),
+            ("POST", "/steps/{step}/load:estimate", {}),
             ("GET", "/records/{step}/{key}", {}),
-            ("POST", "/records/{step}/{key}/explain", {}),
+            ("POST", "/records/{step}/{key}/explain", {"query": frozenset({"asked"})}),
+            ("POST", "/records/{step}/{key}/push", {}),
+            ("POST", "/records/{step}/{key}/sync", {}),
         ]
         return [
             Endpoint(method, f"/api/v1{path}", Role.OPERATOR, self._answer(f"{method} {path}"), **options)

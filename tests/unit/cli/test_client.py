@@ -224,6 +224,20 @@ def test_both_halves_are_shown_before_a_link_is_stored(
 
 
 @pytest.mark.requirement("S0-25")
+@pytest.mark.parametrize("act", ["push", "sync"])
+@pytest.mark.requirement("S4-70")
+def test_one_record_is_tried_before_it_is_asked_for(ask: Run, api: Api, act: str) -> None:
+    explain, asked = "POST /records/{step}/{key}/explain", f"POST /records/{{step}}/{{key}}/{act}"
+    api.replies[explain] = {"summary": "would create Account in Salesforce (Name)"}
+    api.replies[asked] = {"state": "asked"}
+    assert "would create" in ask("record", act, "people", "7", "--dry-run").out
+    assert ask("record", act, "people", "7").status == 5
+    assert [route for route, _, _ in api.asked] == [explain] * 2
+    ran = ask("record", act, "people", "7", "-y")
+    assert "would create Account" in ran.err
+    assert [route for route, _, _ in api.asked][-2:] == [explain, asked]
+
+
 def test_a_link_is_changed_in_one_command(ask: Run, api: Api) -> None:
     api.replies["POST /links:preview"] = {**HALVES, "linked_to": "00Q"}
     api.replies["POST /links:change"] = {**LINK, "was": "00Q"}

@@ -36,6 +36,8 @@ def test_each_shape_of_an_address_names_the_record(
     [
         "",
         "no id",
+        "https://acme.my.salesforce.com/apex/Deal?id=none",
+        "https://acme.my.salesforce.com/00QB0000001a2B3MAA",
         "00QB0000001a2B3MAA",  # its check characters are wrong
         "https://acme.my.salesforce.com/",
         "https://acme.lightning.force.com/lightning/o/OpportunityTeam/list?filterName=Recent",

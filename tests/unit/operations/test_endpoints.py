@@ -19,6 +19,7 @@ async def ask(road: Road, method: str, route: str, **request: Any) -> ApiReply:
     return await found.handle(ApiRequest(operator="test", **given))
 
 
+@pytest.mark.requirement("S0-19")
 async def test_writes_need_an_operator_and_reads_a_viewer(make_road: MakeRoad) -> None:
     road = await make_road(COMPANIES)
     for endpoint in endpoints(road.office):

@@ -24,6 +24,7 @@ async def apart(road: Road) -> tuple[str, str]:
     return key, sf_id
 
 
+@pytest.mark.requirement("S0-12")
 @pytest.mark.parametrize(
     ("take", "name", "phone", "website"),
     [
@@ -70,6 +71,7 @@ async def test_refused_links_change_nothing(make_road: MakeRoad) -> None:
     assert await road.changes() == []
 
 
+@pytest.mark.requirement("S0-06")
 async def test_the_refusal_names_the_pair_that_is_in_the_way(make_road: MakeRoad) -> None:
     road = await make_road(COMPANIES)
     key, sf_id = await paired_company(road)
@@ -171,7 +173,9 @@ async def test_a_pasted_address_is_shown_beside_the_row_before_anything_is_store
 
 @pytest.mark.requirement("S0-22")
 async def test_addresses_of_another_org_or_another_object_are_refused(make_road: MakeRoad) -> None:
-    road = await make_road(COMPANIES, replace(COMPANIES, name="staff", object="Contact", direction=Direction.PULL))
+    road = await make_road(
+        COMPANIES, replace(COMPANIES, name="staff", object="Contact", direction=Direction.PULL)
+    )
     key, sf_id = await apart(road)
     with pytest.raises(RefusedError, match="not the org"):
         await linking.preview(road.office, "companies", key, f"https://acme.my.salesforce.com/{sf_id}")

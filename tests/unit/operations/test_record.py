@@ -49,6 +49,7 @@ async def test_explain_of_a_row_that_would_be_created_writes_nothing(make_road: 
     assert await everything(road) == before
 
 
+@pytest.mark.requirement("S4-39")
 async def test_explain_of_an_ambiguous_row_names_the_candidates(make_road: MakeRoad) -> None:
     from dataclasses import replace
 

@@ -111,6 +111,7 @@ def test_rule_2_record_newest_asks_only_where_both_changed() -> None:
     assert (plan.postgres, plan.ledger) == (update(A="1"), ())
 
 
+@pytest.mark.requirement("S3-26", "S3-27")
 def test_rule_2_push_always_takes_only_what_is_newer() -> None:
     pushing = step(field(policy=Policy.PUSH_ALWAYS))
     newer = decide(pushing, link(A="0"), view(LATER, A="1"), view(NOON, A="0"))
@@ -367,3 +368,19 @@ def test_a_record_is_made_before_the_one_it_points_to_unless_it_needs_it() -> No
     )
     needed = step(field("A", mandatory=True), field("B"))
     assert decide(needed, None, MISSING, ours).salesforce is None
+
+
+def test_a_record_that_is_made_on_request_alone_is_made_anew_only_for_an_edit_that_wins() -> None:
+    waits = step(field(), on_request=True)
+    for former in (None, link(LinkState.TOMBSTONE, A="1")):
+        plan = decide(waits, former, MISSING, view(A="1"))
+        assert plan.salesforce is None
+        assert plan.held[Side.SALESFORCE].code == "on_request"
+    edited = step(field(), on_request=True, delete_conflict=DeleteConflict.UPDATE_WINS)
+    assert decide(edited, link(A="1"), GONE, view(A="2")).salesforce == Write(Operation.CREATE, {"A": "2"})
+
+
+def test_a_pair_that_an_operator_parted_is_left_alone() -> None:
+    plan = decide(step(field()), link(LinkState.UNLINKED, A="1"), view(A="1"), view(A="2"))
+    assert (plan.salesforce, plan.postgres) == (None, None)
+    assert {hold.code for hold in plan.held.values()} == {"unlinked"}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from adapters.memory.clock import VirtualClock
 from adapters.salesforce import soql
-from adapters.salesforce.allowance import parse_limit_info
+from adapters.salesforce.allowance import parse_limit_info, parse_limits
 from adapters.salesforce.backoff import FullJitter, RetryableError, retry_after
 from adapters.salesforce.bulk_columns import Columns
 from adapters.salesforce.catalogue import object_of_event
@@ -390,3 +390,16 @@ def test_a_describe_answer() -> None:
 )
 def test_the_object_of_a_change_event(event: str, name: str) -> None:
     assert object_of_event(event) == name
+
+
+@pytest.mark.parametrize(
+    ("document", "limits"),
+    [
+        ({"DailyApiRequests": {"Max": 15000, "Remaining": 14998}, "DataStorageMB": {}}, Limits(2, 15000)),
+        ({"DailyApiRequests": {"Max": "many"}}, None),
+        ({"DailyApiRequests": None}, None),
+        ([], None),
+    ],
+)
+def test_the_resource_limits_tells_the_allowance(document: object, limits: Limits | None) -> None:
+    assert parse_limits(document) == limits

@@ -451,6 +451,7 @@ def test_an_error_has_three_lines() -> None:
     assert fix == "Mend them, then run `isthmus config check`."
 
 
+@pytest.mark.requirement("S4-12")
 def test_files_merge_and_a_problem_names_its_own_file(tmp_path: Path) -> None:
     base, over = tmp_path / "base.yaml", tmp_path / "over.yaml"
     base.write_text(TEXT)

@@ -164,6 +164,7 @@ def test_a_name_of_a_person_is_pushed_in_its_parts() -> None:
     ]
 
 
+@pytest.mark.requirement("S4-09")
 @pytest.mark.parametrize(
     ("text", "direction", "said"),
     [
@@ -293,6 +294,7 @@ def test_what_a_map_sends_that_the_picklist_has_not() -> None:
     )
 
 
+@pytest.mark.requirement("S4-21")
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -346,6 +348,7 @@ def test_the_ways_to_identify_are_held_against_both_sides() -> None:
     ]
 
 
+@pytest.mark.requirement("S4-57")
 def test_objects_and_tables_that_do_not_exist() -> None:
     found = problems(("object: Account", "object: Acount"), ("crm.companies", "crm.company"))
     assert (
@@ -360,6 +363,7 @@ def test_objects_and_tables_that_do_not_exist() -> None:
     assert "grant Read on Account in the permission set" in problems(objects={"Contact": CONTACT})[0]
 
 
+@pytest.mark.requirement("S4-10")
 @pytest.mark.parametrize(
     ("rights", "said"),
     [
@@ -373,6 +377,7 @@ def test_rights_on_the_object(rights: dict[str, bool], said: str) -> None:
     assert said in found[0]
 
 
+@pytest.mark.requirement("S4-10")
 def test_deletes_without_the_right_are_warned_of() -> None:
     objects = {**OBJECTS, "Account": replace(ACCOUNT, deletable=False)}
     assert "may not delete Account: deletes are parked" in warnings(objects=objects)[0]
