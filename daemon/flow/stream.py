@@ -39,6 +39,9 @@ REPEATS = 5
 STABLE = 60.0
 """A session that lasted this many seconds was a good one: the next failure starts the pace anew."""
 
+KEPT = timedelta(hours=72)
+"""How long Salesforce keeps change events. Whoever has heard none for longer cannot tell what was told meanwhile."""
+
 _SUBSCRIPTION = "subscription"
 """What the reading of whole objects waits for after a loss: read before the stream is taken up again, they would miss what happens between."""
 
@@ -139,27 +142,32 @@ class Stream:
     async def _position(self, stored: Position | None, transport: str) -> str:
         """The stored position of this channel and transport; from now on, where nothing was ever stored.
 
-        A position of another transport means nothing to this one: what is kept is taken up, and everything is read.
+        A position of another transport means nothing to this one: what is kept is taken up, and everything is read. So it
+        is where "all that is kept" was to be taken up and the time for which events are kept has passed since.
         """
         if stored is None:
             return FROM_NOW
-        if stored.transport == transport:
-            return stored.position
-        await self._read_everything(GapCause.TRANSPORT, stored.at, transport)
-        return FROM_OLDEST
+        if stored.transport != transport:
+            await self._read_everything(GapCause.TRANSPORT, stored.at, transport)
+            return FROM_OLDEST
+        if stored.position == FROM_OLDEST and self._told_until(stored) < self._now() - KEPT:
+            await self._read_everything(GapCause.POSITION_LOST, stored.at, transport)
+        return stored.position
 
     def _told_until(self, stored: Position | None) -> datetime:
         """The time of the newest event before the stored position; now, by Salesforce's clock, where there is none."""
         if stored is not None and stored.at is not None:
             return stored.at
-        now = self._parts.clock.now() + timedelta(seconds=self._parts.skew.salesforce)
-        return now.replace(microsecond=0)
+        return self._now()
+
+    def _now(self) -> datetime:
+        return self._parts.salesforce_now().replace(microsecond=0)
 
     async def _remember_start(self, transport: str, position: str) -> None:
         """A start from now has no position until the first event: from here on, everything that is kept counts."""
         if position == FROM_NOW:
             async with self._parts.writing, self._parts.store.begin() as unit:
-                await unit.save_position(Position(self._channel, transport, FROM_OLDEST, None))
+                await unit.save_position(Position(self._channel, transport, FROM_OLDEST, self._now()))
 
     async def _subscribed(self) -> None:
         """What happens from here on will be told: objects that are to be read whole may be, and nothing falls between the two."""
@@ -187,5 +195,5 @@ class Stream:
             steps = self._parts.steps.ordered
             now, held = self._parts.clock.now(), f"{_SUBSCRIPTION}:{self._channel}"
             gaps = await open_for_objects(unit, steps, cause, since, now, waiting_for=held)
-            await unit.save_position(Position(self._channel, transport, FROM_OLDEST, None))
+            await unit.save_position(Position(self._channel, transport, FROM_OLDEST, self._now()))
         note_opened(self._parts, gaps)

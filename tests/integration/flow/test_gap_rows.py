@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from daemon.flow.gaps import close_filled
-from daemon.flow.stream import Stream
+from daemon.flow.stream import KEPT, Stream
 from daemon.flow.watermark import MOST, Watermark
 from daemon.operations.status import status
 from daemon.ports.store import Position
@@ -115,6 +115,32 @@ async def test_a_lost_position_is_a_gap_of_every_step(make_road: MakeRoad) -> No
     await road.work()
     assert await close_filled(road.parts) == 2
     assert (await road.row("company", key) or {})["phone"] == "2"
+
+
+async def _following(road: Road) -> bool:
+    return road.parts.heard.following and bool(await road.parts.store.positions())
+
+
+async def test_a_daemon_that_heard_nothing_and_was_away_for_longer_than_events_are_kept_reads_everything(
+    make_road: MakeRoad,
+) -> None:
+    road = await make_road(COMPANIES)
+    await road.hang_up()
+    async with running(road.stream()):
+        await until(lambda: _following(road), True)
+    [begun] = (await road.parts.store.positions()).values()
+    assert begun.at is not None, "from when on everything that is kept counts"
+    road.org.load("Account", [{"Name": "Acme", "Phone": "2"}])
+    road.parts.skew.salesforce = KEPT.total_seconds() + 60
+    async with running(road.stream()):
+        await until(lambda: gaps(road, "cause", "since"), [("position_lost", begun.at)])
+        await until(lambda: held_rereads(road), 0)
+    road.parts.skew.salesforce = 0.0
+    await road.work()
+    assert [row["phone"] for row in await road.rows("company")] == ["2"]
+    async with running(road.stream()):
+        await until(lambda: _following(road), True)
+    assert len(await gaps(road, "cause")) == 1, "and only once"
 
 
 async def test_positions_of_another_transport_are_a_gap(make_road: MakeRoad) -> None:
