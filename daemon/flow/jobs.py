@@ -7,9 +7,18 @@ from typing import Any, Final
 
 import structlog
 
-from daemon.domain.failure import CallFailedError, Failure, FailureKind, IsthmusError
+from daemon.domain.failure import (
+    CallFailedError,
+    Failure,
+    FailureKind,
+    IsthmusError,
+    NotFoundError,
+    RefusedError,
+)
+from daemon.domain.mapping import Step
 from daemon.flow.parts import Parts
 from daemon.ports.jobs import Job, Jobs, JobState
+from daemon.ports.store import LeaseLostError
 
 log = structlog.get_logger(__name__)
 
@@ -123,12 +132,17 @@ class JobRunner:
                 result = await self._watched(job, progress)
             except IsthmusError as error:
                 return JobState.FAILED, None, _told(error.what, error.why, error.fix)
+            except LeaseLostError:
+                raise
             except CallFailedError as error:
                 if error.failure.kind not in PASSING or attempt == TRIES:
                     return JobState.FAILED, None, _failed(error.failure)
                 if not await self._waited(job, error.failure, attempt):
                     return JobState.CANCELLED, None, None
                 job = await self._jobs.get(job.id) or job
+            except Exception as error:
+                log.exception("job_defect", job=job.id, kind=job.kind, step=job.step)
+                return JobState.FAILED, None, _defect(error)
             else:
                 if result is None:
                     return JobState.CANCELLED, None, None
@@ -186,8 +200,35 @@ async def _caught(work: Awaitable[Mapping[str, Any]]) -> Mapping[str, Any] | Exc
         return error
 
 
+def step_of(parts: Parts, job: Job) -> Step:
+    """The step that a job is about. Raises NotFoundError where it is gone, RefusedError while it is held."""
+    step = parts.steps.by_name.get(job.step)
+    if step is None:
+        raise NotFoundError(
+            f"there is no step {job.step} any more",
+            "it was removed from the configuration, or disabled, after the job was ordered",
+            f"the steps are: {', '.join(parts.steps.by_name)}",
+        )
+    if step.still:
+        raise RefusedError(
+            f"step {job.step} is held",
+            step.still,
+            "see isthmus status; order the job again once the step goes on",
+        )
+    return step
+
+
 def _failed(failure: Failure) -> Mapping[str, Any]:
     return _told(failure.code, failure.message, failure.advice)
+
+
+def _defect(error: Exception) -> Mapping[str, Any]:
+    """A mistake of ours ends the job and not the daemon: everybody else's records would wait for it."""
+    return _told(
+        "defect",
+        f"The job ended by an error that nobody foresaw ({type(error).__name__}).",
+        "Its trace is in the daemon's log under job_defect: report it. What the job had done stays.",
+    )
 
 
 def _told(code: str, message: str, advice: str) -> Mapping[str, Any]:

@@ -10,6 +10,8 @@ from daemon.ports.api import ApiReply, ApiRequest
 from daemon.ports.database import Page
 
 LIMIT_MOST: Final = 500
+MOST: Final = 2**63 - 1
+"""The largest number that the database can hold as an id."""
 PAGE: Final = frozenset({"limit", "cursor"})
 
 
@@ -26,11 +28,14 @@ def limit(query: Mapping[str, str]) -> int:
 def number(text: str, name: str) -> int:
     """A whole number. Raises UsageError."""
     try:
-        return int(text)
+        found = int(text)
     except ValueError as error:
         raise UsageError(
             f"{name}={text[:40]} is not a number", "it takes a whole number", f"write {name}=17"
         ) from error
+    if abs(found) > MOST:
+        raise UsageError(f"{name}={text[:40]} is too large", f"the largest one is {MOST}", f"write {name}=17")
+    return found
 
 
 def text(body: Mapping[str, Any], name: str) -> str | None:

@@ -1,5 +1,6 @@
 """The routes of comparisons, repairs and the delete guard of a step."""
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
@@ -9,7 +10,7 @@ from daemon.domain.failure import UsageError
 from daemon.operations import comparing, guard
 from daemon.operations.comparing import Wish
 from daemon.operations.office import Office
-from daemon.operations.parameters import counted, text, texts
+from daemon.operations.parameters import MOST, counted, text, texts
 from daemon.ports.api import ApiReply, ApiRequest, Endpoint, Role
 
 
@@ -37,7 +38,7 @@ async def _compare(office: Office, request: ApiRequest) -> ApiReply:
         request.path["step"],
         where=where,
         share=_number(body, "share", 1.0),
-        show=int(_number(body, "show", 0)),
+        show=_whole(body, "show", 0),
         operator=request.operator,
     )
     counted(office, "compare")
@@ -57,7 +58,7 @@ async def _repair(office: Office, request: ApiRequest) -> ApiReply:
 def _wish(request: ApiRequest) -> Wish:
     body = request.body
     (take,) = texts(body, "from")
-    return Wish(request.path["step"], take, text(body, "only"), int(_number(body, "confirm", 0)))
+    return Wish(request.path["step"], take, text(body, "only"), _whole(body, "confirm", 0))
 
 
 async def _guard(office: Office, request: ApiRequest) -> ApiReply:
@@ -65,10 +66,10 @@ async def _guard(office: Office, request: ApiRequest) -> ApiReply:
 
 
 async def _allow(office: Office, request: ApiRequest) -> ApiReply:
-    amount, lasting = _number(request.body, "count", 0), _number(request.body, "seconds", 3600)
+    amount, lasting = _whole(request.body, "count", 0), _number(request.body, "seconds", 3600)
     lasting = min(lasting, 10 * guard.LONGEST.total_seconds())
     allowed = await guard.allow(
-        office, request.path["step"], int(amount), timedelta(seconds=lasting), request.operator
+        office, request.path["step"], amount, timedelta(seconds=lasting), request.operator
     )
     counted(office, "allow_delete")
     return ApiReply(allowed)
@@ -76,6 +77,13 @@ async def _allow(office: Office, request: ApiRequest) -> ApiReply:
 
 def _number(body: Mapping[str, Any], name: str, otherwise: float) -> float:
     value = body.get(name, otherwise)
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         return value
     raise UsageError(f"{name} is not understood", "it is a number", f'write {{"{name}": 10}}')
+
+
+def _whole(body: Mapping[str, Any], name: str, otherwise: int) -> int:
+    value = body.get(name, otherwise)
+    if isinstance(value, int) and not isinstance(value, bool) and value <= MOST:
+        return value
+    raise UsageError(f"{name} is not understood", "it is a whole number", f'write {{"{name}": 10}}')

@@ -9,7 +9,7 @@ from daemon.domain.mapping import Step
 from daemon.flow.auditing.examine import Examined, examine
 from daemon.flow.auditing.rolling import publish
 from daemon.flow.auditing.strangers import unknown_records, unknown_rows
-from daemon.flow.jobs import Progress
+from daemon.flow.jobs import Progress, step_of
 from daemon.flow.parts import Parts
 from daemon.ports.comparing import PAGE_MOST, Comparisons, Difference, Standing
 from daemon.ports.jobs import Job
@@ -83,7 +83,7 @@ class OrderedComparisons:
 
     async def work(self, job: Job, progress: Progress) -> Mapping[str, Any]:
         """Compare a step within its scope. An interrupted comparison begins again: what it found before is as old as it."""
-        step, scope, tally = self._parts.steps.by_name[job.step], Scope.of(job.request), _Tally()
+        step, scope, tally = step_of(self._parts, job), Scope.of(job.request), _Tally()
         await self._comparisons.begin_differences(job.id, step.name)
         await progress.note(0, await self._links(step, scope))
         after = 0

@@ -11,7 +11,7 @@ from daemon.domain.side import Side
 from daemon.flow.accounts import repaired
 from daemon.flow.auditing.examine import Examined, examine
 from daemon.flow.auditing.mending import Mending, mend
-from daemon.flow.jobs import Progress
+from daemon.flow.jobs import Progress, step_of
 from daemon.flow.parts import Parts
 from daemon.ports.comparing import Comparisons, Difference
 from daemon.ports.jobs import Job
@@ -67,8 +67,12 @@ class OrderedRepairs:
         self._comparisons = comparisons
 
     async def work(self, job: Job, progress: Progress) -> Mapping[str, Any]:
-        """Close differences. What was given to the road is found waiting, so that doing it again changes nothing."""
-        step, order, done = self._parts.steps.by_name[job.step], Repair.of(job.request), _Done()
+        """Close differences. What was given to the road is found waiting, so that doing it again changes nothing.
+
+        How many deletes were given is kept before they are: whatever interrupts the work, no more of them are given than were confirmed.
+        """
+        step, order = step_of(self._parts, job), Repair.of(job.request)
+        done = _Done(deletes=int((job.place or {}).get("deletes", 0)))
         counts = await self._comparisons.difference_counts(order.compare)
         expected = sum(number for (kind, why), number in counts.items() if order.means(kind, why))
         await progress.note(0, expected)
@@ -77,7 +81,7 @@ class OrderedRepairs:
             after = found[-1].id
             meant = [item for item in found if order.means(item.kind, item.why)]
             linked = [item for item in meant if item.sf_id is not None and item.key is not None]
-            await self._close(step, order, linked, done)
+            await self._close(step, order, linked, done, progress)
             await self._make(step, order, [item for item in meant if item not in linked], done)
             await progress.note(progress.processed + len(meant))
         return {
@@ -87,7 +91,9 @@ class OrderedRepairs:
             "deletes": done.deletes,
         }
 
-    async def _close(self, step: Step, order: Repair, listed: Sequence[Difference], done: _Done) -> None:
+    async def _close(
+        self, step: Step, order: Repair, listed: Sequence[Difference], done: _Done, progress: Progress
+    ) -> None:
         """Linked pairs, as they are now."""
         if not listed:
             return
@@ -101,10 +107,12 @@ class OrderedRepairs:
             and item.finding.kind is not Kind.AGREED
         ]
         done.gone += len(listed) - len(examined)
-        await self._store(step, order, examined, done)
+        await self._store(step, order, examined, done, progress)
 
-    async def _store(self, step: Step, order: Repair, examined: Sequence[Examined], done: _Done) -> None:
-        parts, now = self._parts, self._parts.clock.now()
+    async def _store(
+        self, step: Step, order: Repair, examined: Sequence[Examined], done: _Done, progress: Progress
+    ) -> None:
+        parts, now, before = self._parts, self._parts.clock.now(), done.deletes
         async with parts.writing, parts.store.begin() as unit:
             as_they_are = await unit.links_by_id([item.link.id for item in examined])
             chosen: list[tuple[Examined, Mending]] = []
@@ -120,6 +128,8 @@ class OrderedRepairs:
                     chosen.append((item, mending))
                     done.deletes += mending.deletes
                     done.given[item.finding.kind.value] += 1
+            if done.deletes > before:
+                await progress.note(progress.processed, place={"deletes": done.deletes})
             await unit.put_links([mending.link for _, mending in chosen if mending.link is not None])
             await unit.store_changes([change for _, mending in chosen for change in mending.changes])
             await unit.journal([repaired(now, step, i.link.sf_id, i.link.key, i.finding) for i, _ in chosen])

@@ -169,14 +169,12 @@ class RollingAudit:
 
     async def _feed_lone(self, step: Step) -> dict[str, int]:
         parts, now, counts = self._parts, self._parts.clock.now(), dict[str, int]()
-        known = sum([await self._linked(other) for other in parts.steps.by_object[step.object]], start=0)
-        if await parts.records.count(step.object) != known:
-            async for page in unknown_records(parts, self._comparisons, step):
-                rereads = [
-                    Change(step.name, Side.SALESFORCE, ChangeKind.REREAD, Source.SWEEP, now, sf_id)
-                    for sf_id in page
-                ]
-                await self._store(step, Kind.ONLY_SALESFORCE, rereads, counts)
+        async for page in unknown_records(parts, self._comparisons, step):
+            rereads = [
+                Change(step.name, Side.SALESFORCE, ChangeKind.REREAD, Source.SWEEP, now, sf_id)
+                for sf_id in page
+            ]
+            await self._store(step, Kind.ONLY_SALESFORCE, rereads, counts)
         creates = [
             Change(
                 step.name,
@@ -191,10 +189,6 @@ class RollingAudit:
         ]
         await self._store(step, Kind.ONLY_POSTGRES, creates, counts)
         return counts
-
-    async def _linked(self, step: Step) -> int:
-        async with self._parts.writing, self._parts.store.begin() as unit:
-            return await unit.count_links(step.name)
 
     async def _store(self, step: Step, kind: Kind, changes: Sequence[Change], counts: dict[str, int]) -> None:
         if not changes:
@@ -225,6 +219,10 @@ class RollingAudit:
         until = clock.monotonic() + GIVES_WAY_MOST
         while clock.monotonic() < until and len(await self._parts.store.pending(BUSY)) >= BUSY:
             await clock.sleep(SHORTEST_PAUSE)
+
+    async def _linked(self, step: Step) -> int:
+        async with self._parts.writing, self._parts.store.begin() as unit:
+            return await unit.count_links(step.name)
 
     async def _pause(self, steps: int) -> float:
         """So long that all pages together take most of a cycle."""

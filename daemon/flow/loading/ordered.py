@@ -14,9 +14,8 @@ from typing import Any, Final, cast
 import structlog
 
 from daemon.domain.change import Source
-from daemon.domain.failure import NotFoundError, RefusedError
 from daemon.domain.mapping import Step
-from daemon.flow.jobs import Progress
+from daemon.flow.jobs import Progress, step_of
 from daemon.flow.load import ENQUEUED_AT_ONCE
 from daemon.flow.loading.bulk import LOW_MARGIN, BulkLoad
 from daemon.flow.loading.page import settle_page
@@ -94,7 +93,7 @@ class OrderedLoads:
         """Do the load that a job orders. Raises CallFailedError, or RefusedError where its step does not allow it."""
         order = Order.of(job.request)
         with self._parts.batch() as parts:
-            step = _allowed(parts, job.step)
+            step = step_of(parts, job)
             expected = await self.count(step, order)
             await progress.note(job.processed, expected)
             if self.in_bulk(order, expected):
@@ -280,20 +279,3 @@ def _outcome(entry: JournalEntry | None, *, waits: bool) -> str:
     if entry.outcome == "apply":
         return entry.operation if entry.operation != "none" else "applied"
     return entry.outcome
-
-
-def _allowed(parts: Parts, name: str) -> Step:
-    step = parts.steps.by_name.get(name)
-    if step is None:
-        raise NotFoundError(
-            f"there is no step {name} any more",
-            "it was removed from the configuration, or disabled, after the load was ordered",
-            f"the steps are: {', '.join(parts.steps.by_name)}",
-        )
-    if step.still:
-        raise RefusedError(
-            f"step {name} is held",
-            step.still,
-            "see isthmus status; order the load again once the step goes on",
-        )
-    return step

@@ -13,9 +13,10 @@ from daemon.domain.side import Direction
 from daemon.flow.auditing.guards import GuardWatch
 from daemon.flow.auditing.ordered import OrderedComparisons
 from daemon.flow.auditing.repairing import OrderedRepairs
-from daemon.flow.jobs import JobRunner
+from daemon.flow.jobs import JobRunner, Progress
 from daemon.operations import comparing, guard, status
 from daemon.operations.comparing import Wish
+from daemon.ports.jobs import JobKind
 from tests.integration.flow.conftest import MakeRoad
 from tests.integration.flow.test_rolling_audit import a_minute_later, loaded, unseen_in_postgres
 from tests.support.road import Road
@@ -215,3 +216,36 @@ async def test_a_truncate_passes_by_the_same_permit_and_no_further(make_road: Ma
     await road.settle()
     assert len(road.org.rows("Account")) == 1
     assert [change["code"] for change in await road.changes()] == ["delete_guard"]
+
+
+@pytest.mark.parametrize("kind", [JobKind.COMPARE, JobKind.REPAIR])
+async def test_a_job_of_a_step_that_is_gone_fails_alone(make_road: MakeRoad, kind: JobKind) -> None:
+    road = await make_road(COMPANIES)
+    job = await road.jobs.open(kind, "removed", {"compare": 1, "take": "policy"}, "ops")
+    works = {
+        "compare": OrderedComparisons(road.parts, road.comparisons).work,
+        "repair": OrderedRepairs(road.parts, road.comparisons).work,
+    }
+    assert await JobRunner(road.parts, road.jobs, works).once()
+    ended = await road.jobs.get(job.id)
+    assert ended is not None
+    assert ended.state.value == "failed"
+    assert ended.failure is not None
+    assert "removed" in ended.failure["code"]
+
+
+async def test_a_repair_that_begins_again_deletes_no_more_than_was_confirmed(make_road: MakeRoad) -> None:
+    road = await make_road(COMPANIES)
+    await loaded(road, 3)
+    await unseen_in_postgres(road, "UPDATE app.company SET phone = 'x'")
+    assert (await compared(road))["differences"] == {"differing": 3}
+    await unseen_in_postgres(road, "DELETE FROM app.company")
+    a_minute_later(road)
+    await comparing.repair(road.office, Wish(NAME, "postgres", None, 1), "ops")
+    work = OrderedRepairs(road.parts, road.comparisons).work
+    for _ in range(2):  # the daemon ends once before it has noted the end
+        job = await road.jobs.take(["repair"])
+        assert job is not None
+        assert (await work(job, Progress(road.parts, road.jobs, job)))["deletes"] == 1
+        await road.settle()
+    assert len(road.org.rows("Account")) == 2

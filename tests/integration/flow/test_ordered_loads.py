@@ -15,6 +15,7 @@ from daemon.operations import jobs as job_acts
 from daemon.operations import loading
 from daemon.operations.loading import Wish
 from daemon.ports.jobs import Job, JobKind, JobState
+from daemon.ports.store import LeaseLostError
 from tests.integration.flow.conftest import MakeRoad
 from tests.integration.flow.test_bulk_load import companies
 from tests.support.road import Road, shift
@@ -181,13 +182,13 @@ async def test_a_load_goes_on_in_the_next_process_and_reads_nothing_twice(
             self, name: str, fields: Sequence[str], selection: Any, after: str, limit: int
         ) -> Any:
             if len(asked) == self.limit:
-                raise ZeroDivisionError
+                raise LeaseLostError
             asked.append(after)
             return await road.salesforce.records.select(name, fields, selection, after, limit)
 
     loads = road.ordered()
     records = loads._records = Dying()
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(LeaseLostError):
         await loaded(road, Wish(STEP), loads)
     assert len(await road.rows("company")) == 20
     records.limit = 10

@@ -179,3 +179,16 @@ async def test_the_audit_waits_for_the_first_load_and_then_for_the_next_cycle(ma
     state = (await road.comparisons.audits())["companies"]
     assert (state.compared, state.last_compared) == (1, 1), "one cycle, and not a second one at once"
     assert state.ended_at is not None
+
+
+async def test_an_unknown_record_is_found_though_the_numbers_of_both_sides_agree(make_road: MakeRoad) -> None:
+    step = replace(COMPANIES, delete_guard=DeleteGuard(max_count=0, max_ratio=0.0))
+    road = await make_road(step)
+    await loaded(road, 3)
+    await road.listen()
+    road.org.delete("Account", (await road.links())[0].sf_id)
+    road.org.create("Account", {"Name": "Lost", "Ext_Id__c": "lost"})
+    await road.miss()
+    await audited(road, step)
+    await road.settle()
+    assert "Lost" in [row["name"] for row in await road.rows("company")]

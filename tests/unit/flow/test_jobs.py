@@ -20,6 +20,7 @@ from daemon.flow.in_force import InForce
 from daemon.flow.jobs import DEATHS, TRIES, JobRunner, Progress
 from daemon.flow.parts import Parts
 from daemon.ports.jobs import Job, JobKind, JobState
+from daemon.ports.store import LeaseLostError
 
 Work = Callable[[Job, Progress], Awaitable[Mapping[str, Any]]]
 BUSY = Failure(FailureKind.TRANSIENT, Reason.TRANSPORT, "BUSY", "It is busy.", "Wait.")
@@ -183,11 +184,11 @@ async def test_a_refusal_fails_at_once(desk: Desk, error: Exception, code: str) 
 
 async def test_a_job_that_ends_the_daemon_again_and_again_is_given_up(desk: Desk) -> None:
     async def work(job: Job, progress: Progress) -> Mapping[str, Any]:
-        raise ZeroDivisionError
+        raise LeaseLostError
 
     number = await desk.order()
     for _ in range(DEATHS):
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(LeaseLostError):
             await desk.runner(work).once()
     await desk.runner(work).once()
     job = await desk.job(number)
@@ -228,3 +229,23 @@ async def test_a_job_that_waits_for_its_next_try_can_be_cancelled(desk: Desk) ->
     number = await desk.order()
     await desk.runner(work).once()
     assert (await desk.job(number)).state is JobState.CANCELLED
+
+
+async def test_a_mistake_of_ours_ends_the_job_and_not_the_daemon(desk: Desk) -> None:
+    async def mistaken(_: Job, __: Progress) -> Mapping[str, Any]:
+        raise KeyError("nobody")
+
+    number = await desk.order()
+    assert await desk.runner(mistaken).once()
+    job = await desk.job(number)
+    assert (job.state, (job.failure or {})["code"]) == (JobState.FAILED, "defect")
+
+
+async def test_a_lost_lease_is_nobodys_failure(desk: Desk) -> None:
+    async def overtaken(_: Job, __: Progress) -> Mapping[str, Any]:
+        raise LeaseLostError
+
+    number = await desk.order()
+    with pytest.raises(LeaseLostError):
+        await desk.runner(overtaken).once()
+    assert (await desk.job(number)).state is JobState.RUNNING

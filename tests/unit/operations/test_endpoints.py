@@ -78,3 +78,13 @@ async def test_records_are_shown_and_explained(make_road: MakeRoad) -> None:
     assert (await ask(road, "GET", "/log", query={"record": key})).body["items"]
     assert (await ask(road, "GET", "/conflicts")).body["items"] == []
     assert (await ask(road, "GET", "/status")).body["steps"][0]["links"] == 1
+
+
+@pytest.mark.parametrize("count", [float("inf"), float("nan"), 0.9, True, 2**63, "3"])
+async def test_a_number_that_is_none_is_refused(make_road: MakeRoad, count: Any) -> None:
+    road = await make_road(COMPANIES)
+    path = {"step": "companies"}
+    with pytest.raises(UsageError):
+        await ask(road, "POST", "/steps/{step}/allow-delete", path=path, body={"count": count})
+    with pytest.raises(UsageError):
+        await ask(road, "DELETE", "/links/{id}", path={"id": str(2**63)})
