@@ -64,7 +64,7 @@ async def plan_cases(parts: Parts, unit: Unit, step: Step, cases: Sequence[Case]
         case.external_id = _external_id(case, local.get(case.key or "", []))
         if case.link is None and made(case) is not None and (case.deleted is not None or _updates(case.plan)):
             case.plan, case.to_link = Plan(), True
-        if _cannot_repeat(case):
+        if _cannot_repeat(case, local.get(case.key or "", [])):
             case.plan, case.hold = Plan(), _UNSURE
         _hold_unanswered(case)
     await _guard_deletes(parts, unit, step, cases)
@@ -236,10 +236,14 @@ def _hold_unanswered(case: Case) -> None:
     case.plan = replace(case.plan, salesforce=None, held={**case.plan.held, Side.SALESFORCE: hold})
 
 
-def _cannot_repeat(case: Case) -> bool:
-    """A create in doubt that no identifier found, and that no external id makes repeatable."""
+def _cannot_repeat(case: Case, local: Sequence[Change]) -> bool:
+    """A create in doubt that no identifier found, and that no external id makes repeatable.
+
+    Parked for a person it is in doubt all the same, whatever brings the row here again: its hourly look, or an edit.
+    """
     write = case.plan.salesforce
-    if write is None or write.operation is not Operation.CREATE or not case.in_doubt:
+    doubted = case.in_doubt or any(change.code == _UNSURE.code for change in local)
+    if write is None or write.operation is not Operation.CREATE or not doubted:
         return False
     asked = any(change.source is Source.OPERATOR for change in case.ours)
     rule = next((r for r in case.step.identify if r.kind is IdentifyKind.EXTERNAL_ID), None)

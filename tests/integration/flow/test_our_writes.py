@@ -86,6 +86,26 @@ async def test_without_any_identifier_a_create_in_doubt_asks_a_person(make_road:
     assert [(c["state"], c["code"]) for c in await road.changes()] == [("parked", "create_in_doubt")]
 
 
+async def test_a_create_in_doubt_that_was_parked_is_sent_again_by_a_persons_word_alone(
+    make_road: MakeRoad,
+) -> None:
+    road = await make_road(replace(COMPANIES, identify=()))
+    await road.control.fault(**{**LOST, "path": "/composite/sobjects"})
+    key = await road.insert("company", name="Acme")
+    await road.work()
+    for _ in range(3):  # its hourly look
+        await road.app.execute("UPDATE isthmus.change SET due = now() WHERE due IS NOT NULL")
+        await road.worker.round()
+    await road.update("company", key, phone="2")
+    await road.work()
+    assert len(road.org.rows("Account")) == 1, "the create was repeated"
+    assert {c["code"] for c in await road.changes()} == {"create_in_doubt"}
+    assert await road.inspection.retry(code="create_in_doubt", operator="ann") == 2
+    await road.work()
+    assert [account.get("Phone") for account in road.org.rows("Account")] == [None, "2"]
+    assert await road.changes() == []
+
+
 @each_step
 @each_loss
 async def test_a_delete_in_doubt_is_resolved(make_road: MakeRoad, step: Step, loss: dict[str, Any]) -> None:
