@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from adapters.emulator.members import ANY, FLAG, MAPPING, NAME, Shape, checked, choice, no_such, texts
 from adapters.emulator.org import Org
 from adapters.emulator.schema.sobject import SObject
-from adapters.emulator.store.permissions import EVERYONE, Ability
+from adapters.emulator.store.permissions import EVERYONE, Ability, SystemPermission
 from adapters.emulator.store.rules import AutomationRule, DuplicateRule, ValidationRule
 
 _ABILITIES = {
@@ -24,6 +24,9 @@ _ABILITIES = {
 
 _OBJECT_RIGHTS: Shape = {"object": NAME, "user": NAME} | dict.fromkeys(_ABILITIES, FLAG)
 _FIELD_RIGHTS: Shape = {"object": NAME, "field": NAME, "user": NAME, "readable": FLAG, "editable": FLAG}
+_SYSTEM_RIGHTS: Shape = {
+    "user": NAME, "permission": choice(*(str(each) for each in SystemPermission)), "granted": FLAG,
+}  # fmt: skip
 _VALIDATION: Shape = {"object": NAME, "field": NAME, "value": ANY, "pattern": NAME, "message": NAME}
 _DUPLICATES: Shape = {
     "object": NAME, "fields": texts("field names", empty=False), "action": choice("alert", "block"), "message": NAME,
@@ -32,10 +35,17 @@ _AUTOMATION: Shape = {"object": NAME, "field": NAME, "template": NAME}
 
 
 def set_permission(org: Org, given: Mapping[str, object]) -> None:
-    """`object`, then either `field` with `readable` and `editable`, or what may be done with the object's records.
+    """`object`, then either `field` with `readable` and `editable`, or what may be done with the object's records; or
+    `permission`, a system permission such as `ApiEnabled`, with `granted`.
 
     `user` is a user name or id; without it the rule is for everybody. What is not said is allowed.
     """
+    if "permission" in given:
+        given = checked(given, _SYSTEM_RIGHTS, "permission")
+        user = _user(org, str(given.get("user") or EVERYONE))
+        permission = SystemPermission(str(given["permission"]))
+        org.records.permissions.set_system(user, permission, granted=given.get("granted") is not False)
+        return
     if "field" in given:
         given = checked(given, _FIELD_RIGHTS, "object", "field")
     else:

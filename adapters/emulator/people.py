@@ -9,6 +9,8 @@ from adapters.emulator.store.consequences import QUEUE_ALIAS
 from adapters.emulator.store.values import Row
 
 INTEGRATION_USERNAME = "integration@isthmus.example"
+INTEGRATION_PROFILE = "Minimum Access - API Only Integrations"
+ADMIN_PROFILE = "System Administrator"
 ADMIN_USERNAME = "avery.admin@isthmus.example"
 
 _FIRST = ("Ada", "Bruno", "Chidi", "Dalia", "Emil", "Farah", "Greta", "Hiro", "Ines", "Jonas", "Kaya", "Luis", "Mira",
@@ -43,6 +45,12 @@ def settle_users(org: Org) -> None:
     organization.put(organization.live[org.org_id] | own)
     org.integration_user = org.load("User", [_user("Integration", "User", INTEGRATION_USERNAME, "integ")])[0]
     org.load("User", [_user("Lead", "Queue", "lead.queue@isthmus.example", QUEUE_ALIAS)])
+    for user_id, name in ((org.admin_user, ADMIN_PROFILE), (org.integration_user, INTEGRATION_PROFILE)):
+        with org.transaction() as transaction:
+            profile: Row = {"Name": name}
+            profile_id = transaction.insert(org.records.sobject("Profile"), profile)
+        give: Row = {"ProfileId": profile_id}
+        users.put(users.live[user_id] | give)
 
 
 def generated(org: Org, sobject: str, count: int) -> list[dict[str, object]]:

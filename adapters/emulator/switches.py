@@ -88,6 +88,10 @@ class Switches:
     """How long a query locator outlives its last use."""
     upsert_200_from: int = 46
     """The API version from which an upsert that updates answers 200 with a body; 204 below."""
+    api_access_control: bool = False
+    """The org has API Access Control, and with it the permission Use Any API Client."""
+    high_assurance_profiles: bool = False
+    """Every profile wants High Assurance at login: a token is given, and no call that it makes is answered."""
     person_accounts: bool = False
     """The org has person accounts. As in Salesforce, they cannot be turned off again."""
     transaction_seconds: float = 0.0

@@ -16,6 +16,7 @@ from adapters.memory.capture import captured
 from adapters.memory.failures import taken
 from adapters.memory.locks import Locks
 from adapters.memory.tables import CellRefusedError, Cells, MemoryTable
+from daemon.domain.action import Run
 from daemon.domain.change import Change, ChangeKind
 from daemon.domain.gap import Gap
 from daemon.domain.ids import row_key
@@ -134,6 +135,7 @@ class MemoryDatabase:
         self.changes: dict[int, Change] = {}
         self.stored_by: dict[int, int] = {}
         self.journal: list[JournalEntry] = []
+        self.acted: list[Run] = []
         self.ledger: dict[int, StoredEntry] = {}
         self.positions: dict[str, Position] = {}
         self.loads: dict[str, Load] = {}
@@ -198,6 +200,7 @@ class Transaction:
         self.loads: Overlay[str, Load] = Overlay(database.loads)
         self.gaps: Overlay[int, StoredGap] = Overlay(database.gaps)
         self.journal: list[JournalEntry] = []
+        self.acted: list[Run] = []
         self.ledger: Overlay[int, StoredEntry] = Overlay(database.ledger)
         self.answered_faults: set[str] = set()
         self.rings = False
@@ -222,6 +225,7 @@ class Transaction:
             change: database.stored_by.get(change, self.number) for change in database.changes
         }
         database.journal += self.journal
+        database.acted += self.acted
         database.capture_faults -= self.answered_faults
         self._end()
         for written in self._written:
@@ -349,7 +353,7 @@ class Transaction:
         """Write down a change of the user's, as the steps' triggers do."""
         database = self.database
         for step in database.steps.values():
-            if step.table.qualified != name or not step.direction.pushes:
+            if step.table.qualified != name or not step.is_captured:
                 continue
             change = captured(step, kind, key, before, after, database.now(), database.new_id, old_key)
             if change is not None:

@@ -93,13 +93,28 @@ class MemoryStore:
             transaction.rings = True
             return len(keys)
 
-    async def look_anew(self, step: str) -> int:
+    async def look_anew(self, step: str, after: int, limit: int) -> tuple[int, int]:
         async with self._fenced() as transaction:
             await self._statement("look_anew")
-            for number, link in sorted(transaction.links.items()):
-                if link.step == step and link.state is LinkState.LINKED:
-                    transaction.links.put(number, replace(link, seen=None))
-        return await self.sweep(step, asked=False)
+            pairs = [
+                (number, link)
+                for number, link in sorted(transaction.links.items())
+                if number > after and link.step == step and link.state is LinkState.LINKED
+            ][:limit]
+            for number, link in pairs:
+                transaction.links.put(number, replace(link, seen=None))
+                transaction.store_change(
+                    Change(
+                        step,
+                        Side.POSTGRES,
+                        ChangeKind.UPDATE,
+                        Source.SWEEP,
+                        self._database.now(),
+                        key=link.key,
+                    )
+                )
+            transaction.rings = True
+            return len(pairs), pairs[-1][0] if pairs else after
 
     async def resume(self, step: str, code: str, reasons: Sequence[str]) -> int:
         async with self._fenced() as transaction:

@@ -34,6 +34,7 @@ class MemoryTable:
     """One table. `columns` gives every column its type, mapped or not.
 
     A key of one whole-number column numbers itself where it is left out. `unique` are single columns.
+    `conditions` say what the filters of steps, by their text, say of a row: SQL is not judged here.
     """
 
     table: Table
@@ -42,6 +43,7 @@ class MemoryTable:
     required: frozenset[str] = frozenset()
     unique: frozenset[str] = frozenset()
     before_write: Trigger | None = None
+    conditions: Mapping[str, Callable[[Cells], bool]] = field(default_factory=dict)
     rows: dict[str, Cells] = field(default_factory=dict)
     numbered: int = 0
 

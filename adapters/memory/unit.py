@@ -7,7 +7,9 @@ from datetime import datetime
 from adapters.memory.database import StoredEntry, StoredGap, Transaction
 from adapters.memory.failures import GONE, NO_KEY, failed, taken
 from adapters.memory.tables import CellRefusedError, Cells, MemoryTable, comparable
+from daemon.domain.action import Run
 from daemon.domain.change import Change, ChangeKind, ChangeState, Source
+from daemon.domain.failure import Failure
 from daemon.domain.gap import Gap
 from daemon.domain.ids import key_parts
 from daemon.domain.link import Link, LinkState
@@ -87,7 +89,10 @@ class MemoryUnit:
             row = rows.get(key) if table.is_key(key) else None
             if row is not None:
                 held = not self._transaction.try_lock((step.table.qualified, key))
-                found[key] = Row(key, {column: row[column] for column in step.columns}, locked=held)
+                eligible = step.push_filter is None or table.conditions[step.push_filter.condition](row)
+                routed = step.routed_by is None or table.conditions[step.routed_by.condition](row)
+                values = {column: row[column] for column in step.columns}
+                found[key] = Row(key, values, locked=held, eligible=eligible, routed=routed)
         return found
 
     def _table(self, step: Step) -> MemoryTable:
@@ -153,12 +158,63 @@ class MemoryUnit:
         assert row is not None
         return Row(key, {column: row[column] for column in step.columns})
 
+    async def act(self, step: Step, runs: Sequence[Run]) -> dict[int, Failure]:
+        """Functions and other tables are not played here: that an action was called for is what is kept."""
+        await self._statement("act")
+        self._transaction.acted += runs
+        return {}
+
     async def local_changes(self, step: str, keys: Sequence[str]) -> dict[str, list[Change]]:
         await self._statement("local_changes")
         wanted, found = frozenset(keys), dict[str, list[Change]]()
         for change in self._transaction.changes_in_order():
             if change.side is Side.POSTGRES and change.step == step and change.key in wanted:
                 found.setdefault(change.key or "", []).append(change)
+        return found
+
+    async def renames(self, steps: Sequence[str], keys: Sequence[str], most: int) -> list[Change]:
+        stored, reached, before = await self._rekeys("renames", steps), set(keys), 0
+        while len(reached) > before:
+            before = len(reached)
+            for change in stored:
+                ends = {change.old_key or "", change.key or ""}
+                reached |= ends if ends & reached else set()
+        return [change for change in stored if change.old_key in reached][:most]
+
+    async def renamed(self, steps: Sequence[str], keys: Sequence[str]) -> frozenset[str]:
+        ends = {
+            key for change in await self._rekeys("renamed", steps) for key in (change.old_key, change.key)
+        }
+        return frozenset(key for key in keys if key in ends)
+
+    async def oldest_renames(self, steps: Sequence[str], most: int) -> list[Change]:
+        return (await self._rekeys("oldest_renames", steps))[:most]
+
+    async def _rekeys(self, statement: str, steps: Sequence[str]) -> list[Change]:
+        """Their index is empty nearly always: a look at it takes no time then, and a history without renames is as it was."""
+        changes = self._transaction.changes_in_order()
+        found = [change for change in changes if change.kind is ChangeKind.REKEY and change.step in steps]
+        if found:
+            await self._statement(statement)
+        return found
+
+    async def call_anew(self, changes: Sequence[Change]) -> None:
+        if not changes:
+            return
+        await self._statement("call_anew")
+        for change in changes:
+            stored = self._transaction.changes.get(change.id)
+            if stored is not None:
+                called = replace(stored, kind=change.kind, key=change.key, old_key=change.old_key)
+                self._transaction.changes.put(change.id, called)
+
+    async def record_changes(self, step: str, ids: Sequence[str]) -> dict[str, list[Change]]:
+        await self._statement("record_changes")
+        found: dict[str, list[Change]] = {}
+        for change in self._transaction.changes_in_order():
+            mine = change.side is Side.SALESFORCE and change.step == step and change.sf_id in ids
+            if mine and change.state is ChangeState.PENDING:
+                found.setdefault(change.sf_id or "", []).append(change)
         return found
 
     async def unsettled_records(self, ids: Sequence[str]) -> frozenset[str]:
@@ -236,6 +292,7 @@ class MemoryUnit:
                         advice=item.advice,
                         waiting_for=item.waiting_for,
                         external_id=item.external_id or change.external_id,
+                        suspicion=item.suspicion or change.suspicion,
                     )
                 )
 

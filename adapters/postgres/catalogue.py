@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.postgres.capture import Installed, InstalledFunction, InstalledTrigger
+from adapters.postgres.installing import Installed, InstalledFunction, InstalledTrigger
 from adapters.postgres.queries import QUERIES
 from adapters.postgres.session import Purpose, Session
 from daemon.domain.failure import CallFailedError, FailureKind

@@ -6,7 +6,7 @@ from typing import Any
 from adapters.postgres.documents import decode, encode, storable_text
 from adapters.postgres.queries import QUERIES
 from adapters.postgres.session import Purpose, Session
-from daemon.domain.change import Change, ChangeKind, ChangeState, Source
+from daemon.domain.change import Change, ChangeKind, ChangeState, Source, Suspicion
 from daemon.domain.link import UNKNOWN_OUTCOME
 from daemon.domain.side import Side
 from daemon.domain.value import Raw
@@ -39,6 +39,7 @@ def change_of(record: Mapping[str, Any]) -> Change:
         reason=record["reason"],
         advice=record["advice"],
         waiting_for=record["waiting_for"],
+        suspicion=None if record["suspicion"] is None else Suspicion(record["suspicion"]),
     )
 
 
@@ -55,9 +56,47 @@ async def of_rows(session: Session, step: str, keys: Sequence[str]) -> dict[str,
     return found
 
 
+async def renames(session: Session, steps: Sequence[str], keys: Sequence[str], most: int) -> list[Change]:
+    """The stored changes of a key that reach these keys, by their ids; at most so many."""
+    found = await session.fetch(_PURPOSE, QUERIES["renames"], steps, keys, most, len(keys) + most)
+    return [change_of(record) for record in found]
+
+
+async def renamed(session: Session, steps: Sequence[str], keys: Sequence[str]) -> frozenset[str]:
+    """The keys among these that a stored change of a key takes from a row or gives to one."""
+    return frozenset(r["key"] for r in await session.fetch(_PURPOSE, QUERIES["renamed"], steps, keys))
+
+
+async def oldest_renames(session: Session, steps: Sequence[str], most: int) -> list[Change]:
+    """The oldest stored changes of a key."""
+    return [change_of(r) for r in await session.fetch(_PURPOSE, QUERIES["oldest_renames"], steps, most)]
+
+
+async def call_anew(session: Session, changes: Sequence[Change]) -> None:
+    """Give changes the kind, the key and the old key that they carry."""
+    if changes:
+        rows = [(change.id, change.kind, change.key, change.old_key) for change in changes]
+        await session.execute(_PURPOSE, QUERIES["call_anew"], *(list(c) for c in zip(*rows, strict=True)))
+
+
+async def of_records(session: Session, step: str, ids: Sequence[str]) -> dict[str, list[Change]]:
+    """What is pending of these records, oldest first."""
+    found: dict[str, list[Change]] = {}
+    for record in await session.fetch(_PURPOSE, QUERIES["record_changes"], step, ids):
+        change = change_of(record)
+        found.setdefault(change.sf_id or "", []).append(change)
+    return found
+
+
 async def unsettled_records(session: Session, ids: Sequence[str]) -> frozenset[str]:
     """The Salesforce ids among these that have a stored change."""
     return frozenset(r["sf_id"] for r in await session.fetch(_PURPOSE, QUERIES["unsettled_records"], ids))
+
+
+async def parked_records(session: Session, ids: Sequence[str]) -> dict[str, str | None]:
+    """Those of these records that are parked, with the code."""
+    found = await session.fetch(_PURPOSE, QUERIES["parked_records"], ids)
+    return {record["sf_id"]: record["code"] for record in found}
 
 
 async def unread_records(session: Session, step: str, ids: Sequence[str]) -> frozenset[str]:
@@ -107,6 +146,7 @@ async def defer(session: Session, deferrals: Sequence[Deferral]) -> None:
             _text(d.advice),
             d.waiting_for,
             d.external_id,
+            d.suspicion,
         )
         for d in deferrals
     ]

@@ -3,11 +3,12 @@
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 from adapters.postgres import changes, permits
 from adapters.postgres.documents import decode, encode
-from adapters.postgres.fence import require_lead
+from adapters.postgres.fence import leading
 from adapters.postgres.lease import PostgresLease
 from adapters.postgres.links import link_of
 from adapters.postgres.pool import Pool
@@ -19,7 +20,16 @@ from daemon.domain.link import Link
 from daemon.domain.mapping import Step
 from daemon.domain.permit import Permit
 from daemon.domain.value import Value, from_json
-from daemon.ports.comparing import PAGE_MOST, AuditState, Difference, Guard, Standing
+from daemon.ports.comparing import (
+    PAGE_MOST,
+    AuditState,
+    Difference,
+    Guard,
+    Lone,
+    LoneRows,
+    Population,
+    Standing,
+)
 from daemon.ports.store import Row
 
 
@@ -48,6 +58,10 @@ class PostgresLook:
         found = await self._session.fetch(Purpose.LOG, QUERIES["look_at_links_of_rows"], table, keys)
         return {record["pg_key"]: link_of(record) for record in found}
 
+    async def renamed(self, steps: Sequence[str], keys: Sequence[str]) -> frozenset[str]:
+        found = await self._session.fetch(Purpose.LOG, QUERIES["renamed"], steps, keys)
+        return frozenset(record["key"] for record in found)
+
     async def strangers(self, step: Step, ids: Sequence[str]) -> frozenset[str]:
         found = await self._session.fetch(Purpose.LOG, QUERIES["strangers"], step.name, ids)
         return frozenset(record["sf_id"] for record in found)
@@ -60,6 +74,34 @@ class PostgresLook:
         sql = (await self._tables.of(self._session, step)).lone_rows
         found = await self._session.fetch(Purpose.LOG, sql, step.name, step.table.qualified, limit)
         return [record["key"] for record in found]
+
+    async def lone_records(self, step: Step, ids: Sequence[str]) -> list[Lone]:
+        found = await self._session.fetch(Purpose.LOG, QUERIES["lone_records"], step.name, ids)
+        return [Lone(record["sf_id"], record["why"], record["code"]) for record in found]
+
+    async def weighed_rows(self, step: Step, limit: int) -> LoneRows:
+        sql = (await self._tables.of(self._session, step)).weighed_rows
+        found = await self._session.fetch(Purpose.LOG, sql, step.name, step.table.qualified, limit)
+        counts = {record["why"]: record["total"] for record in found}
+        return LoneRows(counts, [Lone(record["key"], record["why"], record["code"]) for record in found])
+
+    async def population(self, step: Step) -> Population:
+        sql = await self._tables.of(self._session, step)
+        links = await self._session.fetch(Purpose.LOG, QUERIES["links_by_state"], step.name)
+        stored = await self._session.fetch(Purpose.LOG, QUERIES["unsynced_records"], step.name)
+        rows = await self._session.fetch(Purpose.LOG, sql.unsynced_rows, step.name, step.table.qualified)
+        return Population(
+            int(await self._session.value(Purpose.LOG, sql.count_rows)),
+            {record["state"]: record["links"] for record in links},
+            {record["reason"]: record["rows"] for record in rows},
+            {record["state"]: record["records"] for record in stored},
+        )
+
+    async def repaired(self, step: Step, since: datetime, after: int, limit: int) -> list[Standing]:
+        found = await self._session.fetch(
+            Purpose.LOG, QUERIES["repaired_pairs"], step.name, since, after, min(limit, PAGE_MOST)
+        )
+        return await self._standing(step, [link_of(record) for record in found])
 
     async def _standing(self, step: Step, links: Sequence[Link]) -> list[Standing]:
         if not links:
@@ -113,7 +155,7 @@ class PostgresComparisons:
         return {record["step"]: _audit_of(record) for record in found}
 
     async def keep_audit(self, state: AuditState) -> None:
-        async with self._leading() as session:
+        async with leading(self._pool, self._lease) as session:
             await session.execute(
                 Purpose.ADMIN,
                 QUERIES["keep_audit"],
@@ -128,14 +170,14 @@ class PostgresComparisons:
             )
 
     async def begin_differences(self, job: int, step: str) -> None:
-        async with self._leading() as session:
+        async with leading(self._pool, self._lease) as session:
             await session.execute(Purpose.ADMIN, QUERIES["forget_differences_of_step"], step)
 
     async def add_differences(self, job: int, step: str, found: Sequence[Difference]) -> None:
         if not found:
             return
         columns = zip(*((d.kind, d.why, d.sf_id, d.key, encode(list(d.fields))) for d in found), strict=True)
-        async with self._leading() as session:
+        async with leading(self._pool, self._lease) as session:
             arrays = [list(column) for column in columns]
             await session.execute(Purpose.ADMIN, QUERIES["add_differences"], job, step, *arrays)
 
@@ -172,12 +214,6 @@ class PostgresComparisons:
             if taken:
                 await changes.ring(session)
             return taken
-
-    @asynccontextmanager
-    async def _leading(self) -> AsyncIterator[Session]:
-        async with self._pool.session() as session, session.transaction():
-            await require_lead(session, self._lease)
-            yield session
 
 
 def _audit_of(record: Mapping[str, Any]) -> AuditState:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 
 from adapters.postgres import capture, catalogue, migrate
+from adapters.postgres.conditions import condition_fault
 from adapters.postgres.documents import decode, encode
 from adapters.postgres.faults import told
 from adapters.postgres.pool import Pool
@@ -49,6 +50,12 @@ class PostgresDatabase:
         async with self._session(f"the table {qualified} cannot be looked up") as session:
             return await catalogue.describe_table(session, qualified)
 
+    async def condition_fault(self, step: Step) -> str | None:
+        try:
+            return await condition_fault(self._pool, step)
+        except CallFailedError as error:
+            raise told(f"the filter of {step.name} cannot be tried", error) from error
+
     async def schema_version(self) -> tuple[int, int]:
         async with self._session("the schema isthmus cannot be looked up") as session:
             return await migrate.versions(session)
@@ -60,6 +67,10 @@ class PostgresDatabase:
     async def migrate(self) -> Sequence[int]:
         async with self._session("the schema isthmus cannot be migrated") as session:
             return await migrate.migrate(session, self._pool.failpoints)
+
+    async def make_tables(self, statements: Sequence[str]) -> None:
+        async with self._session("the tables cannot be made") as session, session.transaction():
+            await self._run(session, statements)
 
     async def capture_plan(self, steps: Sequence[Step]) -> Sequence[str]:
         async with self._session("capture cannot be looked up") as session:

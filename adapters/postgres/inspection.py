@@ -123,6 +123,18 @@ class PostgresInspection:
             await _audit(session, operator, "retry", request, f"{retried} made pending")
             return retried
 
+    async def discard(self, ids: Sequence[int], *, reason: str, operator: str) -> int:
+        async with self._pool.session() as session, session.transaction():
+            gone = await session.execute(
+                Purpose.ADMIN,
+                QUERIES["discard_parked"],
+                list(ids),
+                encode({"reason": reason, "operator": operator}),
+            )
+            request = {"ids": list(ids), "reason": reason}
+            await _audit(session, operator, "discard", request, f"{gone} discarded")
+            return gone
+
     async def audit(self, *, operator: str, action: str, request: Mapping[str, Any], outcome: str) -> None:
         async with self._pool.session() as session:
             await _audit(session, operator, action, request, outcome)

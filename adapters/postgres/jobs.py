@@ -1,18 +1,17 @@
 """The table of long works, `isthmus.job`."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
 from adapters.postgres.documents import decode, encode
-from adapters.postgres.fence import require_lead
+from adapters.postgres.fence import leading
 from adapters.postgres.inspection import LONGEST_PAGE, cursor_number
 from adapters.postgres.lease import PostgresLease
 from adapters.postgres.pool import Pool
 from adapters.postgres.queries import QUERIES
-from adapters.postgres.session import Purpose, Session
+from adapters.postgres.session import Purpose
 from daemon.domain.failure import RefusedError
 from daemon.ports.jobs import QUEUED_MOST, Job, JobKind, JobPage, JobState
 
@@ -41,20 +40,20 @@ class PostgresJobs:
         return _job(made[0])
 
     async def take(self, kinds: Sequence[str]) -> Job | None:
-        async with self._leading() as session:
+        async with leading(self._pool, self._lease) as session:
             found = await session.fetch(Purpose.ADMIN, QUERIES["take_job"], list(kinds))
         return _job(found[0]) if found else None
 
     async def note(
         self, number: int, processed: int, expected: int, place: Mapping[str, Any] | None = None
     ) -> None:
-        async with self._leading() as session:
+        async with leading(self._pool, self._lease) as session:
             await session.execute(
                 Purpose.ADMIN, QUERIES["note_job"], number, processed, expected, _document(place)
             )
 
     async def delay(self, number: int, failure: Mapping[str, Any], due: datetime) -> None:
-        async with self._leading() as session:
+        async with leading(self._pool, self._lease) as session:
             await session.execute(Purpose.ADMIN, QUERIES["delay_job"], number, encode(failure), due)
 
     async def end(
@@ -64,7 +63,7 @@ class PostgresJobs:
         result: Mapping[str, Any] | None = None,
         failure: Mapping[str, Any] | None = None,
     ) -> None:
-        async with self._leading() as session:
+        async with leading(self._pool, self._lease) as session:
             await session.execute(
                 Purpose.ADMIN, QUERIES["end_job"], number, state.value, _document(result), _document(failure)
             )
@@ -99,12 +98,6 @@ class PostgresJobs:
             )
         jobs = tuple(_job(row) for row in rows[:limit])
         return JobPage(jobs, str(jobs[-1].id) if len(rows) > limit else None)
-
-    @asynccontextmanager
-    async def _leading(self) -> AsyncIterator[Session]:
-        async with self._pool.session() as session, session.transaction():
-            await require_lead(session, self._lease)
-            yield session
 
 
 def _job(row: Mapping[str, Any]) -> Job:

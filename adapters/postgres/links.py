@@ -27,6 +27,7 @@ def link_of(record: Mapping[str, Any]) -> Link:
         own=record["own"],
         merged_into=record["merged_into"],
         windows=tuple(_window(item) for item in decode(record["windows"])),
+        outside=record["outside"],
     )
 
 
@@ -97,6 +98,7 @@ def _arrays(links: Sequence[Link]) -> list[list[object]]:
                     for w in link.windows
                 ]
             ),
+            link.outside,
         )
         for link in links
     ]

@@ -7,7 +7,7 @@ without nested loops, and look up what is stored by arrays of ids. The table liv
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 import orjson
 
@@ -46,7 +46,9 @@ async def unfinished(session: Session, kind: str, step: str) -> LoadState | None
         return None
     row = found[0]
     answers = frozenset(decode(row["place"])["answers"]) if row["place"] is not None else frozenset()
-    return LoadState(row["processed"], row["expected"], row["low"], row["bookmark"], answers)
+    return LoadState(
+        row["processed"], row["expected"], row["low"], row["bookmark"], answers, decode(row["outcome"])
+    )
 
 
 async def begin(
@@ -70,9 +72,24 @@ async def ask_after_missing(session: Session, kind: str, step: str, source: Sour
     return asked
 
 
-async def end(session: Session, kind: str, step: str, *, done: bool) -> None:
+async def keep(
+    session: Session,
+    kind: str,
+    step: str,
+    processed: int,
+    expected: int,
+    bookmark: str,
+    outcome: Mapping[str, Any],
+) -> None:
+    """Store how far a read has come."""
+    await session.execute(
+        Purpose.ADMIN, QUERIES["keep_load"], kind, step, processed, expected, bookmark, encode(dict(outcome))
+    )
+
+
+async def end(session: Session, kind: str, step: str, *, done: bool, outcome: Mapping[str, Any]) -> None:
     """A read has come to its end."""
-    await session.execute(Purpose.ADMIN, QUERIES["end_load"], kind, step, done)
+    await session.execute(Purpose.ADMIN, QUERIES["end_load"], kind, step, done, encode(dict(outcome)))
     await session.execute(Purpose.ADMIN, QUERIES["forget_read"], kind, step)
 
 
@@ -96,7 +113,7 @@ async def stage(session: Session, step: Step, portion: Portion) -> Staged:
     await session.value(Purpose.APPLY, QUERIES["without_nested_loops"])
     (found,) = await session.fetch(Purpose.IDENTIFY, QUERIES["sort_staged"], step.name, UNKNOWN_OUTCOME)
     await session.value(Purpose.APPLY, QUERIES["with_nested_loops"])
-    return Staged(found["new"], found["open"])
+    return Staged(found["new"], found["open"], found["behind"], found["equal"], found["elsewhere"])
 
 
 async def insert(

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from adapters.postgres import changes, gaps, journal, links, staging
 from adapters.postgres.documents import encode
+from adapters.postgres.fence import leading
 from adapters.postgres.lease import PostgresLease
 from adapters.postgres.pool import Pool
 from adapters.postgres.queries import QUERIES
@@ -16,7 +17,7 @@ from daemon.domain.mapping import Step
 from daemon.domain.value import Raw
 from daemon.ports.failpoints import Failpoint
 from daemon.ports.loads import LoadState
-from daemon.ports.store import ClosedGap, LeaseLostError, Position
+from daemon.ports.store import ClosedGap, Position
 
 
 class PostgresStore:
@@ -62,12 +63,11 @@ class PostgresStore:
             await changes.ring(session)
             return stored
 
-    async def look_anew(self, step: str) -> int:
+    async def look_anew(self, step: str, after: int, limit: int) -> tuple[int, int]:
         async with self._fenced() as session:
-            await session.execute(Purpose.CAPTURE, QUERIES["forget_seen"], step)
-            stored = await session.execute(Purpose.CAPTURE, QUERIES["sweep"], step, Source.SWEEP.value)
+            (found,) = await session.fetch(Purpose.CAPTURE, QUERIES["look_anew"], step, after, limit)
             await changes.ring(session)
-            return stored
+            return found["pairs"], found["last"]
 
     async def resume(self, step: str, code: str, reasons: Sequence[str]) -> int:
         async with self._fenced() as session:
@@ -111,11 +111,7 @@ class PostgresStore:
 
     @asynccontextmanager
     async def _fenced(self) -> AsyncIterator[Session]:
-        async with self._pool.session() as session:
-            async with session.transaction():
-                epoch = await session.value(Purpose.APPLY, QUERIES["lease_check"], self._lease.name)
-                if epoch is None or epoch != self._lease.epoch:
-                    raise LeaseLostError(f"epoch {self._lease.epoch} is over, {epoch or 'none'} is current")
-                yield session
-            with translated(self._pool.meter):
-                await self._pool.failpoints.reach(Failpoint.COMMIT_UNHEARD)
+        async with leading(self._pool, self._lease) as session:
+            yield session
+        with translated(self._pool.meter):
+            await self._pool.failpoints.reach(Failpoint.COMMIT_UNHEARD)

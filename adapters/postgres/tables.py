@@ -9,8 +9,10 @@ from functools import cached_property
 
 from adapters.postgres.columns import comparison, document, fits, into, key_out, out, staged
 from adapters.postgres.identifiers import filled, key_parts, qualified, quoted
+from adapters.postgres.joining import joined_value
 from adapters.postgres.queries import QUERIES, template
 from adapters.postgres.session import Purpose, Session
+from daemon.domain.filter import Filter
 from daemon.domain.mapping import Identify, Normalise, Step
 from daemon.ports.store import Row
 
@@ -44,14 +46,24 @@ class TableSql:
             "table": qualified(table.schema, table.name),
             "key": key_out("t", table.key),
             "columns": "".join(
-                f", {out('t', column, table.types[column])} AS c{n}" for n, column in enumerate(step.columns)
+                f", {_read(step, column)} AS c{n}" for n, column in enumerate(step.columns)
             ),
+            "eligible": _meets(step, step.push_filter),
+            "routed": _meets(step, step.routed_by),
         }
+
+    @property
+    def condition(self) -> Mapping[str, str]:
+        """The table, and whether a row of it meets the step's conditions, as templates take them."""
+        return {"table": self._shared["table"], "eligible": f"{self._shared['eligible']} AND {self._shared['routed']}"}
 
     def row(self, record: Sequence[object], first: int = 0) -> Row:
         """The row in a statement's answer, whose key stands at position `first` and whose columns follow."""
-        values = zip(self.step.columns, record[first + 1 :], strict=True)
-        return Row(str(record[first]), {name: None if v is None else str(v) for name, v in values})
+        end = first + 1 + len(self.step.columns)
+        values = zip(self.step.columns, record[first + 1 : end], strict=True)
+        judged = record[end:] or (True, True)  # what was just written is not judged
+        row = {name: None if v is None else str(v) for name, v in values}
+        return Row(str(record[first]), row, eligible=judged[0] is True, routed=judged[1] is True)
 
     def key_arrays(self, keys: Sequence[str]) -> list[list[str]]:
         """Keys as one array for each key column. ValueError if one is not a key of this table."""
@@ -147,7 +159,7 @@ class TableSql:
     @cached_property
     def enqueue_unlinked(self) -> str:
         """Store a create for each row without a link. Arguments: step, table, limit; the answer is a count."""
-        columns = {column: self._types[column] for column in self.step.columns}
+        columns = {column: self._types[column] for column in self.step.own_columns}
         return filled(template("enqueue_unlinked"), {**self._shared, "values": document("t", columns)})
 
     @cached_property
@@ -159,6 +171,16 @@ class TableSql:
     def lone_rows(self) -> str:
         """Keys of rows of which nothing is known. Arguments: step, table, limit."""
         return filled(template("lone_rows"), self._shared)
+
+    @cached_property
+    def weighed_rows(self) -> str:
+        """Rows without a link, why, and how many for each reason. Arguments: step, table, limit for each reason."""
+        return filled(template("weighed_rows"), self._shared)
+
+    @cached_property
+    def unsynced_rows(self) -> str:
+        """Rows that are not linked, counted by what is known of each. Arguments: step, table."""
+        return filled(template("unsynced_rows"), self._shared)
 
     def _kept(self, name: str, columns: tuple[str, ...], make: Callable[[], str]) -> str:
         statement = self._statements.get((name, columns))
@@ -192,6 +214,20 @@ class Tables:
             known = TableSql(step, lockable=bool(found) and bool(found[0]["lockable"]))
             self._known[step.name] = known
         return known
+
+
+def _read(step: Step, column: str) -> str:
+    """A column of the row `t` as text: its table's own, or what another table says of it."""
+    own = column in step.own_columns
+    return out("t", column, step.table.types[column]) if own else joined_value(step, column)
+
+
+def _meets(step: Step, judged: Filter | None) -> str:
+    """Whether a row meets a condition. In a scope of its own, so that only the row's columns have names there; unknown is no."""
+    if judged is None:
+        return "true"
+    row = quoted(step.table.name)
+    return f"EXISTS (SELECT FROM (SELECT t.*) AS {row} WHERE ({judged.condition}\n))"
 
 
 def _inputs(names: Sequence[str]) -> Mapping[str, str]:

@@ -2,17 +2,20 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
+from adapters.postgres import actions, permits, staging
 from adapters.postgres import changes as queue
 from adapters.postgres import gaps as gap_rows
 from adapters.postgres import journal as log
 from adapters.postgres import links as pairs
-from adapters.postgres import permits, staging
 from adapters.postgres import rows as user_rows
 from adapters.postgres.queries import QUERIES
 from adapters.postgres.session import Purpose, Session
 from adapters.postgres.tables import Tables
+from daemon.domain.action import Run
 from daemon.domain.change import Change, Source
+from daemon.domain.failure import Failure
 from daemon.domain.gap import Gap
 from daemon.domain.link import Link
 from daemon.domain.mapping import Identify, Step
@@ -56,8 +59,26 @@ class PostgresUnit:
     async def write_rows(self, step: Step, writes: Sequence[RowWrite]) -> list[RowResult]:
         return await user_rows.write_rows(self._session, await self._tables.of(self._session, step), writes)
 
+    async def act(self, step: Step, runs: Sequence[Run]) -> dict[int, Failure]:
+        return await actions.act(self._session, step, runs)
+
     async def local_changes(self, step: str, keys: Sequence[str]) -> dict[str, list[Change]]:
         return await queue.of_rows(self._session, step, keys) if keys else {}
+
+    async def renames(self, steps: Sequence[str], keys: Sequence[str], most: int) -> list[Change]:
+        return await queue.renames(self._session, steps, keys, most) if keys else []
+
+    async def renamed(self, steps: Sequence[str], keys: Sequence[str]) -> frozenset[str]:
+        return await queue.renamed(self._session, steps, keys) if keys else frozenset()
+
+    async def oldest_renames(self, steps: Sequence[str], most: int) -> list[Change]:
+        return await queue.oldest_renames(self._session, steps, most)
+
+    async def call_anew(self, changes: Sequence[Change]) -> None:
+        await queue.call_anew(self._session, changes)
+
+    async def record_changes(self, step: str, ids: Sequence[str]) -> dict[str, list[Change]]:
+        return await queue.of_records(self._session, step, ids) if ids else {}
 
     async def unsettled_records(self, ids: Sequence[str]) -> frozenset[str]:
         return await queue.unsettled_records(self._session, ids) if ids else frozenset()
@@ -109,10 +130,19 @@ class PostgresUnit:
     ) -> None:
         await staging.begin(self._session, kind, step, expected, low, answers)
 
-    async def keep_load(self, kind: str, step: str, processed: int, expected: int, bookmark: str) -> None:
-        await self._session.execute(
-            Purpose.ADMIN, QUERIES["keep_load"], kind, step, processed, expected, bookmark
-        )
+    async def keep_load(
+        self,
+        kind: str,
+        step: str,
+        processed: int,
+        expected: int,
+        bookmark: str,
+        outcome: Mapping[str, Any],
+    ) -> None:
+        await staging.keep(self._session, kind, step, processed, expected, bookmark, outcome)
+
+    async def parked_records(self, ids: Sequence[str]) -> dict[str, str | None]:
+        return await queue.parked_records(self._session, ids)
 
     async def note_read(self, kind: str, step: str, ids: Sequence[str]) -> None:
         await self._session.execute(Purpose.ADMIN, QUERIES["note_read"], kind, step, ids)
@@ -120,8 +150,8 @@ class PostgresUnit:
     async def ask_after_missing(self, kind: str, step: str, source: Source, at: datetime) -> int:
         return await staging.ask_after_missing(self._session, kind, step, source, at)
 
-    async def end_load(self, kind: str, step: str, *, done: bool) -> None:
-        await staging.end(self._session, kind, step, done=done)
+    async def end_load(self, kind: str, step: str, *, done: bool, outcome: Mapping[str, Any]) -> None:
+        await staging.end(self._session, kind, step, done=done, outcome=outcome)
 
     async def stage(self, step: Step, portion: Portion) -> Staged:
         self._staged = tuple(portion.columns)

@@ -286,6 +286,13 @@ OPERATORS = (
         "http_request_duration_seconds", _REQUEST, "Our own server, until the answer is written", "route"
     ),
     _counter(
+        "actions_total",
+        "Actions of steps, by outcome: done, queued, failed, parked or removed",
+        "step",
+        "action",
+        "outcome",
+    ),
+    _counter(
         "operator_actions_total",
         "What people did, by way of: cli, console or api",
         "action",

@@ -43,11 +43,13 @@ class BulkReader:
         self._session = session
         self._descriptions = descriptions
 
-    async def scan(self, name: str, fields: Sequence[str]) -> AsyncGenerator[Sequence[Record], None]:
-        """Every record of an object, in pages of some thousand; in no order. Raises CallFailedError."""
+    async def scan(
+        self, name: str, fields: Sequence[str], condition: str = ""
+    ) -> AsyncGenerator[Sequence[Record], None]:
+        """Every record of an object that meets a condition, in pages of some thousand; in no order. Raises CallFailedError."""
         description = await self._descriptions.renewed(name)
         columns = Columns(description, fields)
-        job = await self._start(_query(description, fields))
+        job = await self._start(_query(description, fields, condition))
         try:
             await self._finished(job)
             async with aclosing(self._read(job, _Place(), columns)) as pieces:
@@ -57,12 +59,12 @@ class BulkReader:
             await self._discard(job)
 
     async def sheets(
-        self, name: str, fields: Sequence[str], after: str | None
+        self, name: str, fields: Sequence[str], after: str | None, condition: str = ""
     ) -> AsyncGenerator[Sheet, None]:
         """Every record of an object as sheets. Raises CallFailedError; BookmarkLostError if `after` leads nowhere."""
         description = await self._descriptions.renewed(name)
         columns = Columns(description, fields)
-        query = _query(description, fields)
+        query = _query(description, fields, condition)
         digest = hashlib.sha256(query.encode()).hexdigest()[:16]
         job, place = (await self._start(query), _Place()) if after is None else _bookmarked(after, digest)
         try:
@@ -218,9 +220,9 @@ def _bookmarked(bookmark: str, digest: str) -> tuple[str, _Place]:
     return job, _Place(locator, int(given))
 
 
-def _query(description: ObjectDescription, fields: Sequence[str]) -> str:
+def _query(description: ObjectDescription, fields: Sequence[str], condition: str) -> str:
     names = [field for field in fields_to_read(description, fields) if not _is_compound(description, field)]
-    return soql.select(names, description.name)
+    return soql.select(names, description.name, condition)
 
 
 def _is_compound(description: ObjectDescription, name: str) -> bool:

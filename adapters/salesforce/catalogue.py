@@ -8,7 +8,7 @@ from adapters.salesforce.describe import Descriptions
 from adapters.salesforce.hosts import checked_origin
 from adapters.salesforce.query import query_rows
 from adapters.salesforce.session import Session
-from adapters.salesforce.soql import literal
+from adapters.salesforce.soql import literal, select
 from adapters.salesforce.tokens import TokenProvider
 from daemon.domain.failure import CallFailedError, FailureKind
 from daemon.ports.salesforce import ObjectDescription
@@ -16,6 +16,9 @@ from daemon.ports.salesforce import ObjectDescription
 _EVENT_SUFFIX: Final = "ChangeEvent"
 _CUSTOM_EVENT_SUFFIX: Final = "__ChangeEvent"
 _MAY_NOT_ASK: Final = frozenset({FailureKind.PERMISSION, FailureKind.CONFIGURATION, FailureKind.MISSING})
+_WRONG_CONDITION: Final = frozenset(
+    {FailureKind.REJECTED, FailureKind.CONFIGURATION, FailureKind.MISSING, FailureKind.PERMISSION}
+)
 
 
 class SalesforceCatalogue:
@@ -74,6 +77,16 @@ class SalesforceCatalogue:
             "username": str(users[0].get("Username") or "") if users else "",
             "is_sandbox": "true" if orgs[0].get("IsSandbox") is True else "false",
         }
+
+    async def condition_fault(self, name: str, condition: str) -> str | None:
+        """What the org says is wrong with a condition on an object; one call."""
+        try:
+            await query_rows(self._session, select(["Id"], name, f"({condition})", "LIMIT 1"), "metadata")
+        except CallFailedError as error:
+            if error.failure.kind not in _WRONG_CONDITION:
+                raise
+            return f"{error.failure.code}: {error.failure.message}"
+        return None
 
     async def captured_objects(self) -> frozenset[str] | None:
         """The objects selected for Change Data Capture on any channel; None if this user may not ask."""

@@ -11,7 +11,9 @@ from adapters.salesforce.allowance import parse_limits
 from adapters.salesforce.catalogue import SalesforceCatalogue
 from adapters.salesforce.circuit import Circuit
 from adapters.salesforce.describe import Descriptions
+from adapters.salesforce.identifiers import SalesforceIdentifiers
 from adapters.salesforce.records import SalesforceRecords
+from adapters.salesforce.rights import SalesforceRights
 from adapters.salesforce.server_clock import ServerClock
 from adapters.salesforce.session import Health, Session
 from adapters.salesforce.settings import SalesforceSettings
@@ -59,6 +61,8 @@ class Salesforce:
         self._descriptions = Descriptions(session)
         self.records = SalesforceRecords(session, self._descriptions)
         self.catalogue = SalesforceCatalogue(session, self._tokens, self._descriptions)
+        self.rights = SalesforceRights(session)
+        self.identifiers = SalesforceIdentifiers(session, self._descriptions)
 
     @property
     def tokens(self) -> TokenProvider:

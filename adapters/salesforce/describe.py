@@ -175,6 +175,7 @@ def parse_field(item: Any) -> FieldDescription | None:
         case_sensitive=_flag(item, "caseSensitive", False),
         filterable=_flag(item, "filterable", True),
         reference_to=tuple(str(name) for name in _list(item, "referenceTo")),
+        relationship=_text(item, "relationshipName") or None,
         picklist=tuple(
             str(entry.get("value"))
             for entry in _list(item, "picklistValues")

@@ -206,6 +206,8 @@ def of_token(status: int, body: bytes) -> Failure:
         fault = TOKEN_FAULTS["temporarily_unavailable" if "unavailable" in error.code else "invalid_grant"]
     if "login rate" in error.message:
         fault = TOKEN_FAULTS["rate_limit_exceeded"]
+    if "must be installed" in error.message:
+        fault = TOKEN_FAULTS["APP_NOT_INSTALLED"]
     return Failure(
         fault.kind, fault.reason, error.code, bounded(error.message or fault.meaning), fault.advice
     )
@@ -234,6 +236,13 @@ def senseless(message: str) -> Failure:
 def _of_call(code: str, message: str) -> Failure:
     fault = CALLS[code]
     return Failure(fault.kind, fault.reason, code, bounded(message), fault.advice)
+
+
+def another_org(known: str, found: str) -> Failure:
+    """A login led to another org than the one before."""
+    fault = TOKEN_FAULTS["ANOTHER_ORG"]
+    message = f"the login leads to org {found}, and everything that is linked is of org {known}"
+    return Failure(fault.kind, fault.reason, "ANOTHER_ORG", message, fault.advice)
 
 
 def misconfigured(code: str, message: str, advice: str) -> Failure:

@@ -11,7 +11,7 @@ from typing import Any, Final, assert_never
 
 import jwt
 
-from adapters.salesforce.faults import misconfigured, senseless
+from adapters.salesforce.faults import another_org, misconfigured, senseless
 from adapters.salesforce.hosts import checked_origin
 from adapters.salesforce.ids import id18, is_id
 from adapters.salesforce.settings import (
@@ -120,6 +120,17 @@ def token_of(answer: Any, settings: SalesforceSettings) -> Token:
         raise CallFailedError(failure) from error
     org_id, user_id = _identity(answer.get("id"), access_token)
     return Token(access_token, origin, org_id, user_id)
+
+
+def same_org(known: str | None, token: Token) -> str | None:
+    """The org that a token is for, which must be the one that was logged in to before.
+
+    A sandbox that is refreshed keeps its address, its users and its app, and becomes another org: a login that simply went on
+    there would write by ids that name nothing. Raises CallFailedError.
+    """
+    if known and token.org_id and token.org_id != known:
+        raise CallFailedError(another_org(known, token.org_id))
+    return known or token.org_id or None
 
 
 def _identity(url: object, access_token: str) -> tuple[str, str]:

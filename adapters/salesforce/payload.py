@@ -27,6 +27,10 @@ def refusal(write: RecordWrite) -> Failure | None:
         return _refused(
             FailureKind.DEFECT, "NO_ID", f"an {write.operation} names no record", "Report it as a defect."
         )
+    if any(name.casefold() == "id" for name in write.values):
+        return _refused(
+            FailureKind.DEFECT, "SETS_ID", "a write would set a record's id", "Report it as a defect."
+        )
     if any(isinstance(value, float) and not math.isfinite(value) for value in write.values.values()):
         return _refused(
             FailureKind.REJECTED,

@@ -27,12 +27,14 @@ class Reader:
         self._session = session
         self._descriptions = descriptions
 
-    async def read(self, name: str, fields: Sequence[str], ids: Sequence[str]) -> dict[str, Record]:
+    async def read(
+        self, name: str, fields: Sequence[str], ids: Sequence[str], purpose: str = "fetch"
+    ) -> dict[str, Record]:
         """The records that exist among these ids, by 18-character id."""
         wanted = list(dict.fromkeys(id18(record_id) for record_id in ids if is_id(record_id)))
         found: dict[str, Record] = {}
         for chunk in _chunks(wanted, self._session.settings.read_batch_size):
-            rows = await self._described(name, self._retrieve, fields, chunk)
+            rows = await self._described(name, self._retrieve, fields, chunk, purpose)
             for row in rows:
                 record = record_of(name, row, fields)
                 if record is not None:
@@ -120,15 +122,26 @@ class Reader:
         rows = await query_rows(self._session, query, "backfill", resource="queryAll")
         return [id18(str(row.get("Id"))) for row in rows]
 
-    async def scan(self, name: str, fields: Sequence[str]) -> AsyncGenerator[Sequence[Record], None]:
-        """Every record of an object in the order of ids.
+    async def meeting(self, name: str, condition: str, ids: Sequence[str]) -> frozenset[str]:
+        """Those of these records that meet a condition, which goes to the org as it stands, in brackets."""
+        wanted = [soql.literal(item) for item in dict.fromkeys(id18(one) for one in ids if is_id(one))]
+        found: set[str] = set()
+        for chunk in soql.chunks_of_in(soql.select(["Id"], name, f"({condition}) AND Id"), wanted):
+            query = soql.select(["Id"], name, f"({condition}) AND Id IN ({','.join(chunk)})")
+            found.update(id18(str(row.get("Id"))) for row in await query_rows(self._session, query, "fetch"))
+        return frozenset(found)
+
+    async def scan(
+        self, name: str, fields: Sequence[str], condition: str = ""
+    ) -> AsyncGenerator[Sequence[Record], None]:
+        """Every record of an object that meets a condition, in the order of ids.
 
         The server's cursor expires while its reader is slow; the query is then begun anew after the last id.
         """
         description = await self._descriptions.renewed(name)
         after = ""
         while True:
-            pages = self._pages(description, fields, after)
+            pages = self._pages(description, fields, after, condition)
             try:
                 async with aclosing(pages):
                     async for page in pages:
@@ -140,9 +153,10 @@ class Reader:
                     raise
 
     async def _pages(
-        self, description: ObjectDescription, fields: Sequence[str], after: str
+        self, description: ObjectDescription, fields: Sequence[str], after: str, condition: str
     ) -> AsyncGenerator[list[Row], None]:
-        where = f"Id > {soql.literal(after)}" if after else ""
+        parts = [f"({condition})"] if condition else []
+        where = " AND ".join([*parts, f"Id > {soql.literal(after)}"] if after else parts)
         query = soql.select(fields_to_read(description, fields), description.name, where, "ORDER BY Id")
         two_steps = len(soql.encoded(query)) > soql.URI_BYTES  # more fields than a request line holds
         if two_steps:

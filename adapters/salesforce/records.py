@@ -35,9 +35,11 @@ class SalesforceRecords:
         """Seconds by which Salesforce's clock is ahead of ours; None before the first answer."""
         return self._session.server_clock.offset
 
-    async def read(self, name: str, fields: Sequence[str], ids: Sequence[str]) -> dict[str, Record]:
+    async def read(
+        self, name: str, fields: Sequence[str], ids: Sequence[str], purpose: str = "fetch"
+    ) -> dict[str, Record]:
         """The records that exist among these ids, by id."""
-        return await self._reader.read(name, fields, ids)
+        return await self._reader.read(name, fields, ids, purpose)
 
     async def read_deleted(self, name: str, ids: Sequence[str]) -> dict[str, Deleted]:
         """What became of ids that `read` did not find. An id whose record is there after all has no entry."""
@@ -59,17 +61,27 @@ class SalesforceRecords:
         """Write records of one object, a result each, in order."""
         return await self._writer.write(name, fields, writes)
 
-    async def count(self, name: str) -> int:
-        """How many records of an object this user can see."""
-        return await query_count(self._session, soql.count(name), "reconcile")
+    async def meeting(self, name: str, condition: str, ids: Sequence[str]) -> frozenset[str]:
+        """Those of these records that meet a condition."""
+        return await self._reader.meeting(name, condition, ids)
 
-    def scan(self, name: str, fields: Sequence[str], *, bulk: bool) -> AsyncIterator[Sequence[Record]]:
-        """Every record of an object, in pages."""
-        return self._bulk.scan(name, fields) if bulk else self._reader.scan(name, fields)
+    async def count(self, name: str, condition: str = "") -> int:
+        """How many records of an object, or of those that meet a condition, this user can see."""
+        return await query_count(self._session, soql.count(name, condition), "reconcile")
 
-    def sheets(self, name: str, fields: Sequence[str], after: str | None = None) -> AsyncIterator[Sheet]:
-        """Every record of an object through Bulk API 2.0, from the beginning or from a bookmark on."""
-        return self._bulk.sheets(name, fields, after)
+    def scan(
+        self, name: str, fields: Sequence[str], *, bulk: bool, condition: str = ""
+    ) -> AsyncIterator[Sequence[Record]]:
+        """Every record of an object that meets a condition, in pages."""
+        if bulk:
+            return self._bulk.scan(name, fields, condition)
+        return self._reader.scan(name, fields, condition)
+
+    def sheets(
+        self, name: str, fields: Sequence[str], after: str | None = None, condition: str = ""
+    ) -> AsyncIterator[Sheet]:
+        """Every record of an object that meets a condition through Bulk API 2.0, from the beginning or from a bookmark on."""
+        return self._bulk.sheets(name, fields, after, condition)
 
     async def forget_sheets(self, bookmark: str) -> None:
         """Clear away what a read left in Salesforce."""

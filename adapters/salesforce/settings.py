@@ -41,13 +41,15 @@ class RefreshTokenLogin:
     """OAuth refresh token.
 
     With rotation each answer carries a new single-use token, and using an old one revokes the whole grant:
-    `store_refresh_token` is awaited before the new access token is used.
+    `store_refresh_token` is awaited before the new access token is used. `look_again` is awaited before `refresh_token` is
+    asked: somebody may have logged in meanwhile and stored another one.
     """
 
     client_id: str
     refresh_token: Secret = field(repr=False)
     store_refresh_token: Callable[[str], Awaitable[None]] = field(repr=False)
     client_secret: Secret | None = field(default=None, repr=False)
+    look_again: Callable[[], Awaitable[None]] | None = field(default=None, repr=False)
 
 
 Login = JwtLogin | ClientCredentialsLogin | RefreshTokenLogin

@@ -17,7 +17,7 @@ from adapters.salesforce.decode import MalformedBodyError, loads
 from adapters.salesforce.faults import no_answer, of_token, senseless, unreachable
 from adapters.salesforce.hosts import checked_origin
 from adapters.salesforce.http_body import BodyTooLargeError, read_capped
-from adapters.salesforce.login import TOKEN_PATH, Token, grant, token_of
+from adapters.salesforce.login import TOKEN_PATH, Token, grant, same_org, token_of
 from adapters.salesforce.server_clock import ServerClock, parse_http_date
 from adapters.salesforce.settings import JwtLogin, RefreshTokenLogin, SalesforceSettings
 from daemon.domain.failure import CallFailedError, Failure, FailureKind
@@ -55,6 +55,7 @@ class TokenProvider:
         self._lock = asyncio.Lock()
         self._current: Token | None = None
         self._refresh: str | None = None
+        self._org_id: str | None = None
         self._logins = 0
         self._failure: Failure | None = None
 
@@ -112,12 +113,15 @@ class TokenProvider:
         return await self._ask()  # the assertion was dated by a wrong clock, and now the right one is known
 
     async def _ask(self) -> Token:
-        form = grant(self._settings.login, self._refresh, self._server_clock.now())
+        login = self._settings.login
+        if isinstance(login, RefreshTokenLogin) and self._refresh is None and login.look_again is not None:
+            await login.look_again()
+        form = grant(login, self._refresh, self._server_clock.now())
         with self._circuit.call() as attempt:
             answer = await self._post(form, attempt)
         token = token_of(answer, self._settings)
+        self._org_id = same_org(self._org_id, token)
         await self._failpoints.reach(Failpoint.LOGGED_IN)
-        login = self._settings.login
         rotated = answer.get("refresh_token")
         if (
             isinstance(login, RefreshTokenLogin)

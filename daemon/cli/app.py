@@ -11,10 +11,13 @@ import typer
 
 from daemon import __version__
 from daemon.cli.commands import (
+    actions,
+    campaign,
     config,
     database,
     doctor,
     explain,
+    init,
     jobs,
     leader,
     link,
@@ -79,12 +82,15 @@ def _tree() -> typer.Typer:
         leader,
         doctor,
         config,
+        init,
         database,
         records,
         link,
+        campaign,
         parked,
         step,
         explain,
+        actions,
         jobs,
     ):
         module.register(app)

@@ -3,15 +3,19 @@
 The Protocol says what `daemon.compose` has to offer; everything heavy comes in behind it.
 """
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from daemon.operations.marker import Instance
 from daemon.ports.database import Database
+from daemon.ports.identifiers import RecordIdentifiers, RowIdentifiers
+from daemon.ports.rights import Rights
 from daemon.ports.salesforce import Catalogue, ChangeSource, Records
 
 if TYPE_CHECKING:
+    from daemon.operations.connections import Connection
     from daemon.settings.models import Settings
 
 
@@ -24,6 +28,21 @@ class Sides(Protocol):
         ...
 
     @property
+    def rights(self) -> Rights:
+        """Who we are in the org, and what that user may do."""
+        ...
+
+    @property
+    def record_identifiers(self) -> RecordIdentifiers:
+        """The identifying fields of records."""
+        ...
+
+    @property
+    def row_identifiers(self) -> RowIdentifiers:
+        """The identifying columns of rows."""
+        ...
+
+    @property
     def records(self) -> Records:
         """Reading and writing records."""
         ...
@@ -31,6 +50,10 @@ class Sides(Protocol):
     @property
     def database(self) -> Database:
         """Schema, capture and catalogue of the database."""
+        ...
+
+    async def instance(self) -> Instance:
+        """The instance that the database's state belongs to; without an id before its first start."""
         ...
 
     def source(self) -> ChangeSource:
@@ -46,11 +69,26 @@ class Composition(Protocol):
         ...
 
     def run_daemon(
-        self, settings: "Settings", *, migrate: bool, once: bool, standby: bool
+        self,
+        settings: "Settings",
+        *,
+        migrate: bool,
+        once: bool,
+        standby: bool,
+        reread: "Callable[[], Settings] | None" = None,
     ) -> Coroutine[Any, Any, int]:
         """The daemon, until it is asked to stop, or with `once` until nothing is left to do; the exit status.
 
-        With `standby` it waits for as long as another daemon leads.
+        With `standby` it waits for as long as another daemon leads. `reread` gives what the files say later.
+        """
+        ...
+
+    def connect_salesforce(
+        self, settings: "Settings", *, port: int, seconds: float, show: Callable[[str], None]
+    ) -> Coroutine[Any, Any, "tuple[Connection, str]"]:
+        """The login of a person in a browser, at the address that `show` is given, answered at `port` of this machine within so many seconds.
+
+        The connection that it made, and where its refresh token is kept, in words.
         """
         ...
 

@@ -22,8 +22,8 @@ def find_files(named: Sequence[Path]) -> list[Path]:
     return [path for path in DEFAULT_FILES if path.exists()][:1]
 
 
-def load_settings(named: Sequence[Path]) -> "Settings":
-    """The settings. Raises ConfigurationError with everything that is wrong."""
+def require_files(named: Sequence[Path]) -> list[Path]:
+    """The files that `find_files` gives. Raises ConfigurationError where there are none."""
     files = find_files(named)
     if not files:
         raise ConfigurationError(
@@ -31,6 +31,12 @@ def load_settings(named: Sequence[Path]) -> "Settings":
             f"neither -c nor ISTHMUS_CONFIG is given, and none of {', '.join(map(str, DEFAULT_FILES))} exists",
             "name one with -c FILE; to try isthmus without any: isthmus demo",
         )
+    return files
+
+
+def load_settings(named: Sequence[Path]) -> "Settings":
+    """The settings. Raises ConfigurationError with everything that is wrong."""
+    files = require_files(named)
     from daemon.settings.load import load
 
     return load(files, os.environ)

@@ -13,16 +13,14 @@ if TYPE_CHECKING:
     from daemon.cli.composition import Sides
     from daemon.settings.models import Settings
 
-_SANDBOX = {"production": False, "sandbox": True, "scratch": True}
-
 
 def configured(settings: "Settings") -> Configured:
     """The configuration as the operations know it."""
     pulled = frozenset(
-        step.salesforce.object for step in settings.steps if step.enabled and step.direction.pulls
+        step.salesforce.object for step in settings.steps if step.runs and step.direction.pulls
     )
     return Configured(
-        steps=sum(step.enabled for step in settings.steps),
+        steps=sum(step.runs for step in settings.steps),
         objects=wanted_objects(settings),
         tables=wanted_tables(settings),
         pulled=pulled,
@@ -30,7 +28,7 @@ def configured(settings: "Settings") -> Configured:
         resolve=lambda objects, tables: resolve(settings, objects, tables),
         secrets=lambda: secret_problems(settings),
         channel=settings.salesforce.channel,
-        sandbox=_SANDBOX.get(settings.salesforce.environment),
+        sandbox=settings.salesforce.environment.sandbox,
     )
 
 

@@ -11,7 +11,7 @@ from daemon.domain.failure import RefusedError
 
 LOOK_EVERY = 0.5
 LINE_EVERY = 10.0
-_ENDED = frozenset({"done", "failed", "cancelled"})
+ENDED = frozenset({"done", "failed", "cancelled"})
 
 
 def watch(invocation: Invocation, job: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def _followed(
     while True:
         now: dict[str, Any] = client.get(f"/jobs/{job['id']}")
         tell(now)
-        if now["state"] in _ENDED:
+        if now["state"] in ENDED:
             return now
         time.sleep(LOOK_EVERY)
 

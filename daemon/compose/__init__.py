@@ -3,13 +3,14 @@
 Each program is imported when it is asked for, so that no command pays for the parts of another.
 """
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from daemon.compose.sides import OpenSides
+    from daemon.operations.connections import Connection
     from daemon.settings.models import Settings
 
 
@@ -20,11 +21,27 @@ def open_sides(settings: "Settings") -> AbstractAsyncContextManager["OpenSides"]
     return sides.open_sides(settings)
 
 
-def run_daemon(settings: "Settings", *, migrate: bool, once: bool, standby: bool) -> Coroutine[Any, Any, int]:
+def run_daemon(
+    settings: "Settings",
+    *,
+    migrate: bool,
+    once: bool,
+    standby: bool,
+    reread: "Callable[[], Settings] | None" = None,
+) -> Coroutine[Any, Any, int]:
     """The daemon, until it is asked to stop; with `once` until nothing is left to do. The exit status."""
     from daemon.compose import daemon
 
-    return daemon.run_daemon(settings, migrate=migrate, once=once, standby=standby)
+    return daemon.run_daemon(settings, migrate=migrate, once=once, standby=standby, reread=reread)
+
+
+def connect_salesforce(
+    settings: "Settings", *, port: int, seconds: float, show: "Callable[[str], None]"
+) -> "Coroutine[Any, Any, tuple[Connection, str]]":
+    """The login of a person in a browser. The connection that it made, and where its refresh token is kept."""
+    from daemon.compose import connecting
+
+    return connecting.connect_salesforce(settings, port=port, seconds=seconds, show=show)
 
 
 def run_demo(*, check: bool, database: str | None, keep: Path | None) -> Coroutine[Any, Any, int]:

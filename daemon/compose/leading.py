@@ -10,15 +10,18 @@ import structlog
 
 from adapters.postgres.housekeeping import remember_instance
 from adapters.postgres.kept import KeptFacts
-from daemon.compose.start import LEASE_PATIENCE, same_org, take_lease
+from daemon.compose.assembly import holder_name
+from daemon.compose.start import LEASE_PATIENCE, note_profile, same_org, take_lease, this_instance
 from daemon.domain.identity import Verdict
 from daemon.flow.branching import compare_everything, same_database
+from daemon.operations.marker import claimed
+from daemon.operations.permissions import check_environment
 from daemon.ports.failpoints import Failpoint
 from daemon.runtime.notify import Notifier
 from daemon.runtime.supervisor import Supervisor
 
 if TYPE_CHECKING:
-    from daemon.compose.daemon import Daemon
+    from daemon.compose.assembly import Daemon
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +52,13 @@ async def _hold_against_what_is_known(daemon: "Daemon") -> None:
     sides = daemon.sides
     verdict = await same_database(sides.database)
     organisation = await sides.catalogue.organisation()
-    await same_org(KeptFacts(sides.pool), organisation)
+    check_environment(daemon.settings.salesforce.environment.sandbox, organisation)
+    kept = KeptFacts(sides.pool)
+    await same_org(kept, organisation)
+    await note_profile(kept, daemon.inspection, daemon.settings.profile)
+    name = f"{daemon.settings.name} ({holder_name()})"
+    mark = await claimed(sides.catalogue, sides.records, await this_instance(kept, name))
+    log.info("org_marked", mark=mark.value)
     await remember_instance(sides.pool, organisation["instance_url"])
     if verdict is Verdict.BRANCHED:
         await compare_everything(daemon.parts, sides.database)

@@ -1,18 +1,24 @@
-"""Where a refresh token lives that Salesforce replaces at every use.
+"""Where a refresh token lives that Salesforce replaces at every use, or that a person's login has given.
 
-The configuration names the first one; each later one is stored in the database before the access token that came with
+The configuration may name the first one; each later one is stored in the database before the access token that came with
 it is used, because using an old one again revokes the whole grant. A new first token, after somebody approved the app
-again, is told from the old one by its digest, and counts from then on.
+again, is told from the old one by its digest, and counts from then on. Where the configuration names none, or none is there
+yet, the database keeps what `isthmus connect salesforce` got.
 """
 
 import hashlib
+from typing import Final
 
 from adapters.postgres.kept import KeptFacts
-from daemon.domain.failure import CallFailedError, IsthmusError
+from daemon.domain.failure import CallFailedError, Failure, IsthmusError
+from daemon.domain.own_faults import NOT_CONNECTED, WAITING
 from daemon.settings.connections import RefreshTokenAuth
 from daemon.settings.models import Settings
+from daemon.settings.secrets import SecretMissingError
 
-_SETTING = "refresh_token"
+_SETTING: Final = "refresh_token"
+_BY_LOGIN: Final = "login"
+"""Stands for the digest where the configuration has no first token."""
 
 
 class RotatingToken:
@@ -21,12 +27,13 @@ class RotatingToken:
     def __init__(self, kept: KeptFacts, settings: Settings) -> None:
         self._kept = kept
         auth = settings.salesforce.auth
+        self._used = isinstance(auth, RefreshTokenAuth)
         self._first = auth.refresh_token if isinstance(auth, RefreshTokenAuth) else None
-        self._newest: str | None = None
+        self._newest: tuple[str, str] | None = None  # the digest of the first token, and the token
 
-    async def load(self) -> None:
-        """Look for a stored token. A database that cannot be asked yet leaves the configured one."""
-        if self._first is None:
+    async def look_again(self) -> None:
+        """Look for a stored token. A database that cannot be asked leaves what is known."""
+        if not self._used:
             return
         try:
             stored = await self._kept.get(_SETTING)
@@ -34,20 +41,38 @@ class RotatingToken:
             return
         if stored is not None:
             digest, _, token = stored.partition(":")
-            self._newest = token if digest == self._digest() else None
+            self._newest = digest, token
 
     def read(self) -> str:
-        """The token to use now."""
-        if self._newest is not None:
-            return self._newest
-        assert self._first is not None
-        return self._first.read()
+        """The token to use now. Raises CallFailedError with NOT_CONNECTED while there is none."""
+        first = self._configured()
+        if self._newest is not None and self._newest[0] == _digest(first):
+            return self._newest[1]
+        if first is None:
+            raise CallFailedError(not_connected())
+        return first
 
     async def store(self, token: str) -> None:
         """Keep the next token; returns when it is committed."""
-        await self._kept.put(_SETTING, f"{self._digest()}:{token}")
-        self._newest = token
+        digest = _digest(self._configured())
+        await self._kept.put(_SETTING, f"{digest}:{token}")
+        self._newest = digest, token
 
-    def _digest(self) -> str:
-        assert self._first is not None
-        return hashlib.sha256(self._first.read().encode()).hexdigest()
+    def _configured(self) -> str | None:
+        """The first token as the configuration's place holds it now; None where nothing is there."""
+        if self._first is None:
+            return None
+        try:
+            return self._first.read()
+        except SecretMissingError:
+            return None
+
+
+def not_connected() -> Failure:
+    """No person has logged in yet, so there is nothing to log in with."""
+    fault = WAITING[NOT_CONNECTED]
+    return Failure(fault.kind, fault.reason, NOT_CONNECTED, fault.meaning, fault.advice)
+
+
+def _digest(first: str | None) -> str:
+    return _BY_LOGIN if first is None else hashlib.sha256(first.encode()).hexdigest()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from adapters.memory.meter import MemoryMeter
 from adapters.postgres.database import PostgresDatabase
+from adapters.postgres.identifying import PostgresIdentifiers
 from adapters.postgres.kept import KeptFacts
 from adapters.postgres.pool import Connector, Pool, PoolSettings
 from adapters.salesforce import (
@@ -17,11 +18,14 @@ from adapters.salesforce import (
     connect,
 )
 from daemon.compose.rotation import RotatingToken
+from daemon.operations.marker import INSTANCE_SETTING, Instance
 from daemon.ports.allowance import OPEN_GATE, Gate
 from daemon.ports.clock import Clock
 from daemon.ports.failpoints import NO_FAILPOINTS, Failpoints
+from daemon.ports.identifiers import RecordIdentifiers, RowIdentifiers
 from daemon.ports.loads import BulkRecords
 from daemon.ports.meter import Meter
+from daemon.ports.rights import Rights
 from daemon.ports.salesforce import Catalogue, ChangeSource, Records
 from daemon.runtime.clock import SystemClock
 from daemon.settings.connections import ClientCredentialsAuth, Environment, JwtAuth, RefreshTokenAuth
@@ -45,6 +49,21 @@ class OpenSides:
         return self.salesforce.catalogue
 
     @property
+    def rights(self) -> Rights:
+        """Who we are in the org, and what that user may do."""
+        return self.salesforce.rights
+
+    @property
+    def record_identifiers(self) -> RecordIdentifiers:
+        """The identifying fields of records."""
+        return self.salesforce.identifiers
+
+    @property
+    def row_identifiers(self) -> RowIdentifiers:
+        """The identifying columns of rows."""
+        return PostgresIdentifiers(self.pool)
+
+    @property
     def records(self) -> Records:
         """Reading and writing records."""
         return self.salesforce.records
@@ -53,6 +72,10 @@ class OpenSides:
     def bulk_records(self) -> BulkRecords:
         """The same, for reading in bulk."""
         return self.salesforce.records
+
+    async def instance(self) -> Instance:
+        """The instance that the database's state belongs to; without an id before its first start."""
+        return Instance(await KeptFacts(self.pool).get(INSTANCE_SETTING) or "", "")
 
     def source(self) -> ChangeSource:
         """A new source of change events; the caller closes it."""
@@ -85,14 +108,13 @@ async def open_sides(
     )
     async with Pool(connector) as pool:
         database = PostgresDatabase(pool)
-        rotating = RotatingToken(KeptFacts(pool), settings)
-        await rotating.load()
-        wanted = _salesforce(settings, rotating)
+        wanted = salesforce_settings(settings, RotatingToken(KeptFacts(pool), settings))
         async with connect(wanted, clock, meter, failpoints=failpoints, gate=gate, told=told) as salesforce:
             yield OpenSides(salesforce, database, pool, clock, meter)
 
 
-def _salesforce(settings: Settings, rotating: RotatingToken) -> SalesforceSettings:
+def salesforce_settings(settings: Settings, rotating: RotatingToken) -> SalesforceSettings:
+    """How the adapter is to reach the org."""
     wanted = settings.salesforce
     emulated = wanted.environment is Environment.EMULATOR
     return SalesforceSettings(
@@ -115,4 +137,5 @@ def _login(
             return ClientCredentialsLogin(text_of(auth.client_id), auth.client_secret.read)
         case RefreshTokenAuth() as auth:
             secret = auth.client_secret.read if auth.client_secret is not None else None
-            return RefreshTokenLogin(text_of(auth.client_id), rotating.read, rotating.store, secret)
+            client_id = text_of(auth.client_id)
+            return RefreshTokenLogin(client_id, rotating.read, rotating.store, secret, rotating.look_again)

@@ -1,19 +1,28 @@
 """What must be true before the daemon serves: its own environment, our schema, capture, and the lease."""
 
 import importlib.metadata
+import uuid
 from collections.abc import Mapping
+
+import structlog
 
 from adapters.postgres.kept import KeptFacts
 from adapters.postgres.lease import PostgresLease
 from daemon.compose.sides import OpenSides
 from daemon.domain.failure import CallFailedError, ConfigurationError, RefusedError
 from daemon.domain.mapping import Steps
+from daemon.operations.marker import INSTANCE_SETTING, Instance
 from daemon.ports.clock import Clock
+from daemon.ports.database import Inspection
+from daemon.ports.schemas import Kept
 
 LEASE_PATIENCE = 4.0
 """Seconds to wait for a lease whose holder may just be leaving."""
 
 ORG_SETTING = "org_id"
+PROFILE_SETTING = "profile"
+
+log = structlog.get_logger(__name__)
 
 PACKAGES = ("daemon", "adapters")
 
@@ -73,9 +82,34 @@ async def same_org(kept: KeptFacts, organisation: Mapping[str, str]) -> None:
     elif known != found:
         raise RefusedError(
             f"the database is in step with org {known}, and this is org {found}",
-            "every link names a record of the former org; in this one they would all look deleted",
-            "correct salesforce.domain; or, for a new sandbox, start with an empty schema isthmus",
+            "every link names a record of the former org; in this one they would all look deleted "
+            "(a sandbox that was refreshed is another org, with new ids)",
+            "correct salesforce.domain; or, for a refreshed or new sandbox, authorise the app there anew "
+            "(docs/how-to/connect-salesforce.md) and start with an empty schema isthmus",
         )
+
+
+async def note_profile(kept: Kept, inspection: Inspection, profile: str) -> None:
+    """Write down a profile that is not the one of the last start: in the log, and among the operators' acts."""
+    before = await kept.get(PROFILE_SETTING)
+    if before == profile:
+        return
+    await kept.put(PROFILE_SETTING, profile)
+    if before is None:
+        log.info("profile", profile=profile)
+        return
+    log.info("profile_switched", before=before, profile=profile)
+    request = {"from": before, "to": profile}
+    await inspection.audit(operator="configuration", action="profile", request=request, outcome="in force")
+
+
+async def this_instance(kept: KeptFacts, name: str) -> Instance:
+    """The instance that this process is: the id that its database keeps, made at the first start, and its name."""
+    known = await kept.get(INSTANCE_SETTING)
+    if known is None:
+        known = str(uuid.uuid4())
+        await kept.put(INSTANCE_SETTING, known)
+    return Instance(known, name)
 
 
 async def take_lease(lease: PostgresLease, clock: Clock, patience: float = LEASE_PATIENCE) -> None:

@@ -34,7 +34,12 @@ ABSENT: Final = Reading(absent=True)
 
 
 def from_salesforce(field: Field, raw: Raw) -> Reading:
-    """A raw value of Salesforce in canonical form. A blank one becomes the field's default where it has one."""
+    """A raw value of Salesforce in canonical form. A blank one becomes the field's default where it has one.
+
+    Of a reference that Salesforce looks up by a value it tells the id, which says nothing about that value.
+    """
+    if field.parent is not None:
+        return ABSENT
     try:
         value = _READ_SALESFORCE[field.kind](field, raw)
     except (ValueError, InvalidOperation, OverflowError, RecursionError) as error:

@@ -45,6 +45,14 @@ class ChangeState(StrEnum):
     PARKED = "parked"  # could not be applied; waits for a person or its next retry time
 
 
+class Suspicion(StrEnum):
+    """What a request that failed lets us fear of a change that it carried. It outlives whatever else happens to the change."""
+
+    UNANSWERED = "unanswered"  # the whole request failed, and others did not: it may lie in this record
+    ALONE = "unanswered_alone"  # the same, when it was alone in its request at last
+    LOCKED = "locked"  # its record, or a parent, was locked by others
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One change of one record.
@@ -52,7 +60,7 @@ class Change:
     `values` are raw values of the fields that changed: Salesforce field names on the Salesforce side, column names
     with PostgreSQL's own text on the PostgreSQL side. `complete` says that `values` is the whole record. `at` is the
     commit time at its source (whole seconds from Salesforce). `id` is 0 for a change that is not stored.
-    `sent` are the canonical values of a write whose outcome is not known.
+    `sent` are the canonical values of a write whose outcome is not known. `suspicion` says in what company it may be sent.
     """
 
     step: str
@@ -76,3 +84,4 @@ class Change:
     reason: str | None = None
     advice: str | None = None
     waiting_for: str | None = None
+    suspicion: Suspicion | None = None

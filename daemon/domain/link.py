@@ -39,7 +39,8 @@ class Window:
     """Seconds of Salesforce's time in which a write of ours may have replaced a value that nobody had seen.
 
     `before` are the values of the written fields as we knew them, `sent` what we wrote into them. An event from inside the
-    window is never skipped as old news: it may tell of the value that was replaced.
+    window is never skipped as old news: it may tell of the value that was replaced. One without `before` is no write's: its `sent` is
+    a value that was found replaced and is in the ledger.
     """
 
     start: datetime
@@ -58,7 +59,8 @@ class Link:
 
     `base` holds canonical values by field name. `seen` is the Salesforce second up to which the base is known to be
     complete. `own` is the second of our last acknowledged write (or an upper estimate of it), and `UNKNOWN_OUTCOME`
-    while a write is in doubt. `windows` are the seconds in which our writes may have replaced something unseen. `id` is 0 for a link that is not stored yet. `key` is the row's key as text: the
+    while a write is in doubt. `windows` are the seconds in which our writes may have replaced something unseen. `outside` says that a filter
+    of the step leaves one half out. `id` is 0 for a link that is not stored yet. `key` is the row's key as text: the
     column's own text, or a JSON array of texts for a key of several columns.
     """
 
@@ -75,6 +77,7 @@ class Link:
     own: datetime | None = None
     merged_into: str | None = None
     windows: tuple[Window, ...] = ()
+    outside: bool = False
 
     def windows_at(self, at: datetime) -> tuple[Window, ...]:
         """The windows that a second lies in."""

@@ -12,9 +12,22 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Final
 
-from daemon.domain.policy import Behaviour, ConflictRule, ConvertedLead, DeleteConflict, OnDelete
+from daemon.domain.action import Action
+from daemon.domain.campaign import CampaignRules
+from daemon.domain.filter import Filter
+from daemon.domain.policy import Behaviour, ConflictRule, ConvertedLead, DeleteConflict, OnDelete, Owned
 from daemon.domain.side import Direction
 from daemon.domain.value import Value
+
+CONVERSION_FIELDS: Final = (
+    "IsConverted",
+    "ConvertedContactId",
+    "ConvertedAccountId",
+    "ConvertedOpportunityId",
+)
+"""What a Lead says of its conversion."""
+PERSON_FIELD: Final = "IsPersonAccount"
+"""What an Account or Contact says of itself in an org that has person accounts; elsewhere there is no such field."""
 
 
 class Kind(StrEnum):
@@ -63,6 +76,18 @@ DEFAULT_RULE: Final = ConflictRule()
 
 
 @dataclass(frozen=True, slots=True)
+class ParentKey:
+    """A reference that is written as a value of the record it points to: `{"Account": {"Key__c": value}}`.
+
+    `relationship` is the name of the reference's relationship, `field` the unique External ID field of `object`.
+    """
+
+    object: str
+    relationship: str
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
     """One field of Salesforce paired with one column (or a constant) of PostgreSQL.
 
@@ -85,16 +110,27 @@ class Field:
     length: int | None = None
     values: ValueMap | None = None
     lookup: str | None = None
+    parent: ParentKey | None = (
+        None  # Salesforce looks the reference up by a value: the canonical value is that value
+    )
     group: str | None = None
     createable: bool = True
     updateable: bool = True
     sensitive: bool = False
     in_events: bool = True
+    among: tuple[str, ...] = ()  # the lookup's steps where only records of their objects are meant; all of one table
+    either: str | None = None  # references of this name share a column: the one that is filled is meant
+    linked_only: bool = False  # a record whose reference is not linked is left out, and not kept to wait for it
 
     @property
     def is_constant(self) -> bool:
         """Whether the pushed value is fixed by the configuration instead of coming from a column."""
         return self.column is None
+
+    @property
+    def looked_up(self) -> tuple[str, ...]:
+        """The steps whose links translate the reference; empty if it is none that is translated."""
+        return self.among or (() if self.lookup is None else (self.lookup,))
 
 
 class Normalise(StrEnum):
@@ -176,6 +212,18 @@ class HeldField:
 
 
 @dataclass(frozen=True)
+class Join:
+    """Another table's rows that speak for the records of a step: `source` is that table's step, which has no links of its own.
+
+    `person` is its column that holds the key of the step's row; `columns` its columns by the name under which they are read with that row.
+    """
+
+    source: "Step"
+    person: str
+    columns: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Step:
     """One configured relation between a table and a Salesforce object.
 
@@ -200,8 +248,58 @@ class Step:
     batch_size: int = 200
     retry: Retry = Retry()
     depends_on: tuple[str, ...] = ()
+    actions: tuple[Action, ...] = ()
     held: tuple[HeldField, ...] = ()
     still: str = ""
+    pull_filter: Filter | None = None  # SOQL: which records come in
+    push_filter: Filter | None = None  # SQL: which rows go out
+    family: tuple[str, ...] = ()  # the steps that one step with several destinations became, this one among them, in order
+    routed_by: Filter | None = None  # SQL: of the rows without a record, those whose record is made by this step of its family
+    owned: Owned = Owned.OFF  # what becomes of a local edit of what is only pulled
+    tells_persons: bool = False  # the object says of each record whether it is a person account
+    references: tuple[str, ...] = ()  # the reference fields that together name a record, as a campaign and a person do a member
+    campaign: CampaignRules | None = None  # what the members of a step's records need
+    joins: tuple[Join, ...] = ()  # other tables that speak for the records, the newest row for each field
+
+    @property
+    def deletes_by_row(self) -> bool:
+        """Whether rows only name records that are to be deleted: nothing is paired, and no event concerns the step."""
+        return self.direction.pushes and self.push is Behaviour.DELETE
+
+    @property
+    def adds_once(self) -> bool:
+        """Whether a row's record is made once, under the value of a tracking field, and never touched again."""
+        return self.direction.pushes and self.push is Behaviour.ADD
+
+    @property
+    def is_captured(self) -> bool:
+        """Whether local changes are written down: to be sent, or to be put back."""
+        return self.direction.pushes or self.owned is Owned.OVERWRITE
+
+    @property
+    def markers(self) -> tuple[str, ...]:
+        """Fields that are read beside the mapped ones, because they say what a record is: a converted lead, a person account."""
+        converted = CONVERSION_FIELDS if self.object == "Lead" else ()
+        return (*converted, PERSON_FIELD) if self.tells_persons else converted
+
+    @property
+    def judged_columns(self) -> tuple[str, ...]:
+        """Columns that the conditions on rows look at."""
+        judged = (found.columns for found in (self.push_filter, self.routed_by) if found is not None)
+        return tuple(column for columns in judged for column in columns)
+
+    @property
+    def siblings(self) -> tuple[str, ...]:
+        """The other steps of the family."""
+        return tuple(name for name in self.family if name != self.name)
+
+    @cached_property
+    def owned_columns(self) -> tuple[str, ...]:
+        """Columns that only Salesforce gives, where local edits of them are refused."""
+        if self.owned is not Owned.REFUSE:
+            return ()
+        pulled = (c for c, fields in self.by_column.items() if not any(f.direction.pushes for f in fields))
+        return tuple(c for c in pulled if c not in self.table.generated)
 
     @cached_property
     def by_name(self) -> Mapping[str, Field]:
@@ -229,17 +327,32 @@ class Step:
 
     @cached_property
     def must_read(self) -> bool:
-        """Whether an event is never enough: a pulled field's value is not in it, so the record is read each time."""
-        return any(mapped.direction.pulls and not mapped.in_events for mapped in self.fields)
+        """Whether an event is never enough: a pulled field's value is not in it, or a filter is to be asked, so the record is read each time."""
+        unheard = any(mapped.direction.pulls and not mapped.in_events for mapped in self.fields)
+        return unheard or self.pull_filter is not None
+
+    @property
+    def soql(self) -> str:
+        """The condition that records must meet to come in; empty if every record does."""
+        return "" if self.pull_filter is None else self.pull_filter.condition
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
-        """Every column that is read: mapped ones, identifiers and the step's own `updated_at`."""
+        """Every column that is read: mapped ones, identifiers, what the filter looks at and the step's own `updated_at`."""
         wanted = [f.column for f in self.fields if f.column is not None]
         wanted += [rule.column for rule in self.identify]
+        wanted += self.judged_columns
+        if self.campaign is not None and self.campaign.type_column is not None:
+            wanted.append(self.campaign.type_column)
         if self.updated_at is not None:
             wanted.append(self.updated_at)
         return tuple(dict.fromkeys(wanted))
+
+    @cached_property
+    def own_columns(self) -> tuple[str, ...]:
+        """Every column that is read and stands in the step's own table."""
+        joined = {name for join in self.joins for name in join.columns}
+        return tuple(column for column in self.columns if column not in joined)
 
     @cached_property
     def salesforce_fields(self) -> tuple[str, ...]:
@@ -269,9 +382,9 @@ class Steps:
 
     @cached_property
     def by_object(self) -> Mapping[str, tuple[Step, ...]]:
-        """Steps by Salesforce object."""
+        """Steps by Salesforce object, without those that only delete: what happens in Salesforce does not concern them."""
         found: dict[str, list[Step]] = {}
-        for step in self.ordered:
+        for step in (step for step in self.ordered if not step.deletes_by_row):
             found.setdefault(step.object, []).append(step)
         return MappingProxyType({name: tuple(steps) for name, steps in found.items()})
 

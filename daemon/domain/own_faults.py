@@ -12,6 +12,9 @@ _R = Reason
 
 _STEP: Final = "docs/configuration.md#a-step"
 _FIELD: Final = "docs/configuration.md#a-field"
+NOT_CONNECTED: Final = "NOT_CONNECTED"
+"""Nobody has logged in yet."""
+
 _LEDGER: Final = "Look at it with isthmus conflict show; isthmus conflict resolve gives one of the two values to both sides."
 
 PARKED: Final[Mapping[str, Fault]] = MappingProxyType(
@@ -36,7 +39,7 @@ PARKED: Final[Mapping[str, Fault]] = MappingProxyType(
             _K.REJECTED,
             _R.CONVERTED_LEAD,
             "the lead has been converted",
-            "A lead became a contact and an account. Salesforce lets nobody write it any more, and the step does not say which record its row follows.",
+            "A lead became a contact and an account. Salesforce lets nobody write it any more; parked, the step does not say which record its row follows.",
             "Set `converted_lead` to follow_contact, follow_account, unlink or ignore, or link the row by hand.",
             page=_STEP,
         ),
@@ -104,6 +107,37 @@ WAITING: Final[Mapping[str, Fault]] = MappingProxyType(
             "The record is there, and which row it belongs to is known only when that create is resolved.",
             "Nothing: it is looked at again as soon as that is known.",
         ),
+        "row_renamed": Fault(
+            _K.BUSY,
+            _R.ROW_LOCK,
+            "the row's key has changed, or another row has taken its key, and the stored change that tells of it comes first",
+            "An application changed a primary key, and its link has not followed yet: decided now, one row's values could reach another's record.",
+            "Nothing: it is tried again every second or two.",
+        ),
+        "webhook_secret": Fault(
+            _K.CONFIGURATION,
+            _R.OTHER,
+            "the secret that a webhook is signed with cannot be read",
+            "Its file, credential or variable is not there, is empty, or is open to every user.",
+            "Mend what the message names. Nothing is sent unsigned; the delivery is tried again by itself.",
+            page="docs/how-to/run-actions.md",
+        ),
+        "WEBHOOK_UNREACHABLE": Fault(
+            _K.TRANSIENT,
+            _R.TRANSPORT,
+            "a webhook's address cannot be reached",
+            "The host is away, its name is not known, or something on the way refuses the connection.",
+            "Check the address and the way to it. It is tried again by itself; once it is parked: isthmus action retry.",
+            page="docs/how-to/run-actions.md",
+        ),
+        "WEBHOOK_TIMEOUT": Fault(
+            _K.TRANSIENT,
+            _R.TRANSPORT,
+            "a webhook's address did not answer within ten seconds",
+            "The receiver does its work before it answers, or is overloaded.",
+            "Let the receiver answer first and work afterwards. It is tried again by itself; once it is parked: isthmus action retry.",
+            page="docs/how-to/run-actions.md",
+        ),
         "first_load": Fault(
             _K.REFERENCE,
             _R.OTHER,
@@ -117,6 +151,14 @@ WAITING: Final[Mapping[str, Fault]] = MappingProxyType(
             "reading in bulk was cancelled from inside",
             "The daemon stops, or something in it failed beside the load.",
             "Nothing: the load goes on where it stands.",
+        ),
+        NOT_CONNECTED: Fault(
+            _K.AUTHENTICATION,
+            _R.PERMISSION,
+            "no Salesforce account is connected",
+            "The configuration logs in with a refresh token (`flow: refresh_token`), and no person has logged in yet, so there is none.",
+            "Connect first: isthmus connect salesforce. A daemon that waits goes on by itself.",
+            page="docs/how-to/connect-salesforce.md#log-in-as-a-person",
         ),
         "API_BUDGET": Fault(
             _K.LIMITED,
@@ -133,6 +175,13 @@ WAITING: Final[Mapping[str, Fault]] = MappingProxyType(
             "The org is down or busy; sending more would only add to it.",
             "Nothing to do: it is sent as soon as Salesforce answers.",
         ),
+        "not_divided": Fault(
+            _K.TRANSIENT,
+            _R.OTHER,
+            "its request was refused as a whole, and in which of its records that lies was not found in this round",
+            "Several records of the round were refused one by one for the same reason, and none was taken; to go on would cost a call for each record.",
+            "Nothing for this record: no attempt is counted, and it is sent again by itself in other company. Look at what is parked meanwhile.",
+        ),
         "waiting_for_reference": Fault(
             _K.REFERENCE,
             _R.OTHER,
@@ -141,6 +190,14 @@ WAITING: Final[Mapping[str, Fault]] = MappingProxyType(
             "It goes on by itself once that record is linked.",
             names="the reference, in the message",
             page=_FIELD,
+        ),
+        "step_removed": Fault(
+            _K.CONFIGURATION,
+            _R.MAPPING,
+            "its step is not in the configuration any more",
+            "It was captured while the step was there. It is kept, in case the step comes back.",
+            "Nothing, if the step was removed for good. Add it again, and they are taken up: isthmus config reload.",
+            page=_STEP,
         ),
     }
 )
@@ -156,6 +213,14 @@ SKIPPED: Final[Mapping[str, Fault]] = MappingProxyType(
             "an operator said that this pair is never to be linked",
             "isthmus link remove --block.",
             "Remove the block first if it is meant to travel again (isthmus link list shows it), then link the pair by hand.",
+        ),
+        "added_once": Fault(
+            _K.REJECTED,
+            _R.OTHER,
+            "the record was added, and the step never changes what it has added",
+            "`behaviour: add`: the row was changed after its record was made.",
+            _NOTHING,
+            page=_STEP,
         ),
         "broken": Fault(
             _K.MISSING,
@@ -205,6 +270,24 @@ SKIPPED: Final[Mapping[str, Fault]] = MappingProxyType(
             "One record belongs to one row: this row was kept, without a record.",
             "Merge the two rows, or link this one to another record (isthmus link create).",
         ),
+        "person_account": Fault(
+            _K.REJECTED,
+            _R.MAPPING,
+            "the record is a person account",
+            "In Salesforce a person account is an account and a contact at once, and its contact half can be neither written nor deleted. "
+            "The step maps companies or contacts, so persons are left out.",
+            "Nothing, if persons are not meant. To sync them, give them a step of their own on Account that maps their fields (LastName, PersonEmail) "
+            "and filters `IsPersonAccount = true`.",
+            page="docs/how-to/directions.md",
+        ),
+        "discarded": Fault(
+            _K.REJECTED,
+            _R.OTHER,
+            "a person dismissed the parked change",
+            "Nothing was written: the record stays as it was, until one of its halves changes again. The record of operators' acts has the reason.",
+            _NOTHING,
+            page=_STEP,
+        ),
         "on_request": Fault(
             _K.MISSING,
             _R.OTHER,
@@ -219,6 +302,21 @@ SKIPPED: Final[Mapping[str, Fault]] = MappingProxyType(
             "an operator parted this pair",
             "isthmus link remove: nothing travels between the two, and no rule pairs either half again.",
             "Link the row by hand if it is meant to travel again: isthmus link create.",
+        ),
+        "nothing_to_delete": Fault(
+            _K.MISSING,
+            _R.DELETED,
+            "the row names no record that is there",
+            "`behaviour: delete`: the identifier of the row matches nothing, or the record is gone already.",
+            _NOTHING,
+            page=_STEP,
+        ),
+        "reference_not_linked": Fault(
+            _K.MISSING,
+            _R.OTHER,
+            "the record belongs to one that no row is linked to",
+            "A member of a campaign that is not synchronised.",
+            "Nothing, if that is meant; else link the campaign (isthmus campaign link), and its members follow.",
         ),
         "no_match": Fault(
             _K.MISSING,

@@ -1,7 +1,11 @@
 """Deletes that an operator lets pass the delete guard of a step."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
+
+LONGEST: Final = timedelta(days=7)
+"""For how long deletes may be let pass, at most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,14 @@ class DeleteConflict(StrEnum):
     UPDATE_WINS = "update_wins"
 
 
+class Owned(StrEnum):
+    """What becomes of a local edit of what Salesforce alone gives."""
+
+    OFF = "off"  # it is noted as drift and stays, until Salesforce changes the field
+    REFUSE = "refuse"  # it fails, in the statement that makes it
+    OVERWRITE = "overwrite"  # it is noted as drift and put back at once
+
+
 class ConvertedLead(StrEnum):
     """Where the link of a converted lead goes."""
 
@@ -68,13 +76,21 @@ class Behaviour(StrEnum):
     UPDATE_OR_CREATE = "update_or_create"
     UPDATE_ONLY = "update_only"
     CREATE_ONLY = "create_only"
+    MIRROR = "mirror"  # update_or_create, and what is gone at the source goes at the target
+    DELETE = "delete"  # rows name records that are to be deleted; push only
+    ADD = "add"  # made once under the value of a tracking field, and never touched again; push only
 
     @property
     def updates(self) -> bool:
         """Whether a record that exists on the other side is updated."""
-        return self is not Behaviour.CREATE_ONLY
+        return self in (Behaviour.UPDATE_OR_CREATE, Behaviour.UPDATE_ONLY, Behaviour.MIRROR)
 
     @property
     def creates(self) -> bool:
         """Whether a record that has no match on the other side is created there."""
-        return self is not Behaviour.UPDATE_ONLY
+        return self not in (Behaviour.UPDATE_ONLY, Behaviour.DELETE)
+
+    @property
+    def follows_deletes(self) -> bool:
+        """Whether the other side's half of a pair may be deleted when this side's is gone."""
+        return self in (Behaviour.UPDATE_OR_CREATE, Behaviour.CREATE_ONLY, Behaviour.MIRROR)

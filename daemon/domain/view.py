@@ -24,7 +24,8 @@ class View:
     `values` are canonical values by field name; a field that is absent was not spoken of and counts as unchanged.
     `complete` says that every readable field was looked at. `changed` gives the corrected instant of the last change
     of a field where it is known, `changed_at` that of the record. `failures` are the fields whose raw value has no
-    canonical form. `waiting` are the fields that point to a record which is not linked yet, with what they point to.
+    canonical form. `waiting` are the fields that point to a record which is not linked yet, with what they point to; `former`
+    are those of them that point to one half of a pair which is no more, with the value that stood for it.
     """
 
     presence: Presence
@@ -34,8 +35,12 @@ class View:
     changed_at: datetime | None = None
     failures: Mapping[str, Failure] = field(default_factory=dict)
     waiting: Mapping[str, str] = field(default_factory=dict)
+    former: Values = field(default_factory=dict)
     merged_into: str | None = None
     converted: Mapping[str, str] = field(default_factory=dict)  # object to id: what a lead became
+    outside: bool = False  # the step's filter on this side leaves it out
+    elsewhere: bool = False  # another step of the family makes the record of the row, while it has none
+    person: bool = False  # the record is a person account, or the contact half of one
 
     def when(self, name: str) -> datetime | None:
         """The instant of the last change of a field, as well as it is known."""

@@ -1,14 +1,16 @@
 """The unit of the worker's work: one pair, or one half, with all that waits for it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import Final
 
-from daemon.domain.change import Change, ChangeKind, ChangeState
+from daemon.domain.change import Change, ChangeState
 from daemon.domain.link import Link, LinkOrigin, LinkState
-from daemon.domain.mapping import Step
-from daemon.domain.plan import Hold, Plan
+from daemon.domain.mapping import Step, Steps
+from daemon.domain.plan import Hold, Outcome, Plan
 from daemon.domain.side import Side
 from daemon.domain.value import Values, no_values
+from daemon.flow.renames import follow_renames
 from daemon.ports.salesforce import Deleted, Record, WriteResult
 from daemon.ports.store import Row, Unit
 
@@ -20,8 +22,10 @@ class Case:
     `theirs` are stored changes of the Salesforce side, `ours` those of the PostgreSQL side, oldest first. `record` is
     what was read, `deleted` what became of a record that is not there, `blind` that the base stands for the record, which it
     cannot if the record is `unread`: something that Salesforce said of it, or did not say, waits to be read.
-    `overtaken` says that the link learned something newer while the case was worked on, `to_link` that the record of a create
+    `outside` says that the step's filter on records leaves the record out. `overtaken` says that the link learned something newer while the case was worked on, `to_link` that the record of a create
     in doubt was found: the pair is linked before anything more is sent, so that no second doubt hides what the first was about.
+    `told_done` are values of a write in doubt that events told of, `untold` says that events of it have still to come, `made_ids` are
+    the external ids that were made up for creates of the row.
     `blamed` says that its write was sent alone and not answered, while others were: it lies in the record.
     """
 
@@ -35,6 +39,7 @@ class Case:
     record: Record | None = None
     deleted: Deleted | None = None
     blind: bool = False
+    outside: bool = False
     unread: bool = False
     origin: LinkOrigin | None = None
     hold: Hold | None = None
@@ -42,6 +47,9 @@ class Case:
     external_id: tuple[str, str] | None = None
     result: WriteResult | None = None
     sent: Values = field(default_factory=no_values)
+    told_done: Values = field(default_factory=no_values)
+    untold: bool = False
+    made_ids: frozenset[str] = frozenset()
     settled_early: bool = False
     overtaken: bool = False
     to_link: bool = False
@@ -73,8 +81,8 @@ def made_up(case: Case) -> str | None:
     rule = case.step.external_id
     if rule is None:
         return None
-    named = ((change.external_id, (change.sent or {}).get(rule.salesforce)) for change in case.doubted)
-    return next((made for made, sent in named if made is not None and made == sent), None)
+    sent = (str((change.sent or {}).get(rule.salesforce)) for change in case.doubted)
+    return next((text for text in sent if text in case.made_ids), None)
 
 
 def united(cases: Sequence[Case]) -> list[Case]:
@@ -104,12 +112,14 @@ async def look_back(unit: Unit, cases: Sequence[Case]) -> None:
             case.overtaken = now.seen != before
 
 
-async def gather(unit: Unit, step: Step, changes: Sequence[Change]) -> list[Case]:
-    """Cases of one step from its stored changes: what belongs to one pair becomes one case."""
+async def gather(unit: Unit, steps: Steps, step: Step, changes: Sequence[Change]) -> list[Case]:
+    """Cases of one step from its stored changes: what belongs to one pair becomes one case. Rows that were renamed keep their links."""
+    by_record = await _links_of(unit, changes)
+    followed = await follow_renames(unit, steps, step, changes, by_record.values())
+    if followed is not None:
+        changes, by_record = followed, await _links_of(unit, followed)
     theirs = [change for change in changes if change.side is Side.SALESFORCE and change.sf_id is not None]
     ours = [change for change in changes if change.side is Side.POSTGRES and change.key is not None]
-    await _follow_keys(unit, step, ours)
-    by_record = await unit.links_of_records(sorted({c.sf_id for c in theirs if c.sf_id}))
     by_row = await unit.links_of_rows(step.table.qualified, sorted({c.key for c in ours if c.key}))
     cases: dict[tuple[str, str], Case] = {}
     for change in theirs:
@@ -121,13 +131,34 @@ async def gather(unit: Unit, step: Step, changes: Sequence[Change]) -> list[Case
         link = by_row.get(change.key or "")
         case = cases.setdefault(("key", change.key or ""), Case(step, link, None, change.key))
         case.ours += (change,)
+        if link is not None and _is_of_another(step, link):
+            case.hold = _ELSEWHERE
+            continue
         if link is not None and case.link is None:
             case.link = link
         if link is not None and case.sf_id is None and link.state is not LinkState.TOMBSTONE:
             case.sf_id = link.sf_id
     await _with_doubts(unit, step, cases.values())
+    await _with_events(unit, step, cases.values())
     await _mark_unread(unit, step, cases.values())
     return list(cases.values())
+
+
+_ELSEWHERE: Final = Hold(
+    Outcome.SKIP, "other_step", "The row is linked to a record of another object, by another step of its table."
+)
+
+
+def _is_of_another(step: Step, link: Link) -> bool:
+    """Whether a row's link is not this step's to follow: a person's row is a contact's or a lead's."""
+    return link.step != step.name and link.object != step.object and link.state is LinkState.LINKED
+
+
+async def _links_of(unit: Unit, changes: Sequence[Change]) -> dict[str, Link]:
+    """The links of the records that changes of the Salesforce side tell of."""
+    return await unit.links_of_records(
+        sorted({c.sf_id for c in changes if c.side is Side.SALESFORCE and c.sf_id})
+    )
 
 
 async def _with_doubts(unit: Unit, step: Step, cases: Iterable[Case]) -> None:
@@ -138,10 +169,21 @@ async def _with_doubts(unit: Unit, step: Step, cases: Iterable[Case]) -> None:
     by_key = {case.key: case for case in cases if case.key is not None}
     for key, changes in (await unit.local_changes(step.name, sorted(by_key))).items():
         case = by_key[key]
+        case.made_ids = frozenset(c.external_id for c in (*changes, *case.ours) if c.external_id)
         claimed = {change.id for change in case.ours}
         doubted = [c for c in changes if c.state is ChangeState.SENT and c.id not in claimed]
         if doubted:
             case.ours = tuple(sorted((*doubted, *case.ours), key=lambda change: change.id))
+
+
+async def _with_events(unit: Unit, step: Step, cases: Iterable[Case]) -> None:
+    """All that was told of a record with a write in doubt is looked at with it: an event may say that the write was done."""
+    doubtful = {case.sf_id: case for case in cases if case.in_doubt and case.sf_id is not None}
+    stored = await unit.record_changes(step.name, sorted(doubtful)) if doubtful else {}
+    for sf_id, changes in stored.items():
+        case = doubtful[sf_id]
+        merged = {change.id: change for change in (*changes, *case.theirs)}
+        case.theirs = tuple(merged[number] for number in sorted(merged))
 
 
 async def _mark_unread(unit: Unit, step: Step, cases: Iterable[Case]) -> None:
@@ -149,12 +191,3 @@ async def _mark_unread(unit: Unit, step: Step, cases: Iterable[Case]) -> None:
     ours = {case.sf_id: case for case in cases if case.ours and not case.theirs and case.sf_id is not None}
     for sf_id in await unit.unread_records(step.name, sorted(ours)) if ours else ():
         ours[sf_id].unread = True
-
-
-async def _follow_keys(unit: Unit, step: Step, changes: Iterable[Change]) -> None:
-    """A row whose primary key changed keeps its link."""
-    renamed = {c.old_key: c.key for c in changes if c.kind is ChangeKind.REKEY and c.old_key and c.key}
-    if not renamed:
-        return
-    links = await unit.links_of_rows(step.table.qualified, sorted(renamed))
-    await unit.put_links([replace(link, key=renamed[old] or old) for old, link in links.items()])

@@ -1,6 +1,7 @@
 """What becomes of a change that could not be settled."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -10,8 +11,10 @@ from daemon.domain.link import Link, LinkState
 from daemon.domain.mapping import Step
 from daemon.domain.plan import Hold, Outcome
 from daemon.flow.parts import Parts
+from daemon.flow.renames import being_renamed
 from daemon.ports.store import Deferral, Unit
 from daemon.reconcile.budget import HELD_AT_MOST
+from daemon.reconcile.holds import DELETE_CONFLICT
 from daemon.reconcile.remedy import PARKED_RETRY, next_try, paced
 
 _OF_A_SCHEMA: Final = frozenset({FailureKind.CONFIGURATION, FailureKind.PERMISSION})
@@ -19,6 +22,8 @@ GUARDED: Final = "delete_guard"
 """The code of what the delete guard holds back. It is never tried again by itself: a person answers."""
 STILL: Final = "schema_drift"
 """The code of what waits because its whole step is held."""
+REMOVED: Final = "step_removed"
+"""The code of what waits because its step is not in the configuration any more."""
 SCHEMA_REASONS: Final = (Reason.MAPPING, Reason.PERMISSION)
 """The reasons of what may pass as soon as the schema fits again, or what does not fit is held."""
 
@@ -36,6 +41,18 @@ async def keep_still(parts: Parts, step: Step, changes: Sequence[Change]) -> Non
     advice = "Nothing: it goes on when the step does. isthmus status says what the step waits for."
     deferrals = [
         Deferral(c.id, c.state, due, c.attempts, STILL, reason, advice, c.waiting_for) for c in changes
+    ]
+    async with parts.writing, parts.store.begin() as unit:
+        await unit.defer(deferrals)
+
+
+async def keep_removed(parts: Parts, changes: Sequence[Change]) -> None:
+    """Keep the changes of a step that is not in the configuration: it may come back, and nothing that was captured is thrown away."""
+    due = parts.database_now() + PARKED_RETRY
+    reason = f"{Reason.MAPPING.value}: the step is not in the configuration"
+    advice = "Nothing, if the step was removed for good. Add it again, and they are taken up: isthmus config reload."
+    deferrals = [
+        Deferral(c.id, c.state, due, c.attempts, REMOVED, reason, advice, c.waiting_for) for c in changes
     ]
     async with parts.writing, parts.store.begin() as unit:
         await unit.defer(deferrals)
@@ -111,6 +128,20 @@ def after_hold(parts: Parts, step: Step, change: Change, hold: Hold) -> Deferral
     )
 
 
+def beside_conflict(parts: Parts, step: Step, change: Change, hold: Hold) -> Deferral:
+    """A local edit of a row whose record was deleted waits beside the deletion: if the record comes back, its time still counts."""
+    return after_hold(parts, step, change, replace(hold, outcome=Outcome.WAIT))
+
+
+def conflict_over(local: Sequence[Change], kept: Collection[Change]) -> list[Deferral]:
+    """The deletion beside which these local changes waited is decided: they go on at once, but for those that are in hand."""
+    return [
+        Deferral(change.id, ChangeState.PENDING, None, change.attempts)
+        for change in local
+        if change.state is ChangeState.HELD and change.code == DELETE_CONFLICT and change not in kept
+    ]
+
+
 def load_reference(step: str) -> str:
     """What a change waits for that waits for the end of a step's first load."""
     return f"{step}:"
@@ -122,15 +153,33 @@ async def release_found(parts: Parts, unit: Unit, deferred: Sequence[Deferral]) 
     if not waiting:
         return
     records = sorted(item for item in waiting if ":" not in item)
-    found = [name for name, link in (await unit.links_of_records(records)).items() if _living(link)]
+    linked = {name: link for name, link in (await unit.links_of_records(records)).items() if _living(link)}
+    found = await _standing(parts, unit, linked)
     keys: dict[str, list[str]] = {}
+    tables = {step.name: step.table.qualified for step in parts.steps.ordered}
+    tables |= {table: table for table in tables.values()}
     for name, separator, key in (item.partition(":") for item in sorted(waiting)):
-        if separator and name in parts.steps.by_name:
+        if separator and name in tables:
             keys.setdefault(name, []).append(key)
     for name, wanted in keys.items():
-        links = await unit.links_of_rows(parts.steps.by_name[name].table.qualified, wanted)
-        found += [f"{name}:{key}" for key, link in links.items() if _living(link)]
+        links = await unit.links_of_rows(tables[name], wanted)
+        living = {f"{name}:{key}": link for key, link in links.items() if _living(link)}
+        found += await _standing(parts, unit, living)
     await unit.release_waiting(found)
+
+
+async def _standing(parts: Parts, unit: Unit, links: Mapping[str, Link]) -> list[str]:
+    """Those of these names whose link is not about to move to another row: whoever follows it lets go what waits for it."""
+    keys: dict[str, list[str]] = {}
+    for link in links.values():
+        if link.step in parts.steps.by_name:
+            keys.setdefault(link.step, []).append(link.key)
+    moving = {
+        (parts.steps.by_name[name].table.qualified, key)
+        for name, mine in keys.items()
+        for key in await being_renamed(unit, parts.steps, parts.steps.by_name[name], mine)
+    }
+    return [name for name, link in links.items() if (link.table, link.key) not in moving]
 
 
 def _living(link: Link) -> bool:

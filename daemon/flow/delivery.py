@@ -7,6 +7,7 @@ lies. One that was not answered is never repeated here: its records stay in doub
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -16,8 +17,9 @@ from daemon.domain.mapping import Step
 from daemon.flow.parts import Parts
 from daemon.flow.reading import read_fields
 from daemon.ports.salesforce import CONDITIONAL, CONDITIONAL_MOST, RecordWrite, WriteResult
-from daemon.reconcile.batching import Parcel, Portion, lanes
-from daemon.reconcile.pace import LARGEST, affordable, divisible
+from daemon.reconcile.batching import Lane, Parcel, Portion, lanes
+from daemon.reconcile.pace import LARGEST, affordable, divisible, turned_away
+from daemon.reconcile.remedy import backoff
 
 log = structlog.get_logger(__name__)
 
@@ -28,10 +30,13 @@ HINT_EVERY: Final = 600.0
 """At most once in so many seconds an object's slowness is told of."""
 
 HOPELESS: Final = 8
-"""So many records refused alone for one reason, and nothing taken: it does not lie in the records."""
+"""So many records refused alone for one reason, and nothing taken: the rest is not divided in this round."""
 
 GIVEN_UP: Final = 10
 """So many requests without an answer, and none with: the rest of the round is not sent."""
+
+SMALLER_AT_MOST: Final = 4
+"""So often in a row requests become smaller because they were turned away: a record that it lies in shows, and an outage does no more."""
 
 _NOT_SENT: Final = Failure(
     FailureKind.BUSY,
@@ -39,6 +44,14 @@ _NOT_SENT: Final = Failure(
     "not_sent",
     "Salesforce answered none of the writes before it, so it was not sent.",
     "Nothing to do: it is sent as soon as Salesforce answers.",
+)
+
+_NOT_DIVIDED: Final = Failure(
+    FailureKind.TRANSIENT,
+    Reason.OTHER,
+    "not_divided",
+    "Its request was refused as a whole, and so were others of the same round down to single records.",
+    "Nothing for this record: it is sent again by itself, in other company. Look at what is parked meanwhile: isthmus parked list.",
 )
 
 
@@ -53,7 +66,9 @@ class Delivery:
         self._refused_alone: Counter[str] = Counter()
         self._answered = 0
         self._unanswered = 0
+        self._undivided: list[int] = []
         self._trouble = False
+        self._away_together = False
         self._used = 0
         self.alone: set[int] = set()
         """Indexes of the writes that had a request of their own, among those that were sent."""
@@ -65,9 +80,23 @@ class Delivery:
             Parcel(write.call, CONDITIONAL_MOST if write.call[0] == CONDITIONAL else most, ids)
             for write, most, ids in zip(self._writes, affordable(companies), locks, strict=True)
         ]
-        await asyncio.gather(*(self._drive(lane) for lane in lanes(parcels, size)))
+        await self._side_by_side(lanes(parcels, size))
+        self._excuse()
         self._learn()
         return self._results
+
+    async def _side_by_side(self, found: Sequence[Lane]) -> None:
+        """Drive every lane to its end. If one fails, the others end with it: no request goes out after the round."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._drive(lane)) for lane in found]
+        except BaseExceptionGroup as failures:
+            error = failures.exceptions[0]
+            raise error from error.__cause__
+        if any(
+            task.cancelled() for task in tasks
+        ):  # a group does not tell of a task that was cancelled alone
+            raise asyncio.CancelledError
 
     async def _drive(self, lane: Sequence[Portion]) -> None:
         for portion in lane:
@@ -82,7 +111,9 @@ class Delivery:
             return
         if len(portion) == 1:
             self._refused_alone[whole.code] += 1
-        elif not self._is_hopeless(whole):
+        elif self._is_hopeless(whole):
+            self._undivided += portion
+        else:
             middle = len(portion) // 2
             await self._deliver(portion[:middle])
             await self._deliver(portion[middle:])
@@ -112,12 +143,40 @@ class Delivery:
             self._parts.sizes.note_answer(self._parts.clock.monotonic())
         locked = any(failure.reason is Reason.ROW_LOCK for _, failure in failures)
         slow = seconds > SLOW_SECONDS
+        self._away_together |= size > 1 and any(_turned_away(result) for result in results)
         self._trouble |= size > 1 and (unanswered or whole or locked or slow)
         if slow:
             self._hint(size, seconds)
 
     def _is_hopeless(self, failure: Failure) -> bool:
         return not self._answered and self._refused_alone[failure.code] >= HOPELESS
+
+    def _excuse(self) -> None:
+        """Let what failed without a fault of its own wait, untried, and longer each time that nothing at all is answered.
+
+        A request that was turned away is such a one, unless other writes are answered meanwhile: then it may lie in its records after all.
+        """
+        name, outages = self._step.object, self._parts.outages
+        away = [index for index, result in enumerate(self._results) if _turned_away(result)]
+        last = outages.last(name)
+        others = bool(self._answered) or (last is not None and self._parts.sizes.answered_after(last))
+        in_a_row = 1
+        if self._answered:
+            outages.over(name)
+        elif away or self._undivided:
+            in_a_row = outages.note(name, self._parts.clock.monotonic())
+        self._trouble |= self._away_together and in_a_row <= SMALLER_AT_MOST
+        excused = [] if others else away
+        if not excused and not self._undivided:
+            return
+        until = self._parts.clock.now() + backoff(self._step.retry, in_a_row, self._parts.jitter())
+        for index in excused:
+            result = self._results[index]
+            assert result.failure is not None
+            self._results[index] = replace(result, failure=replace(result.failure, until=until))
+        for index in self._undivided:
+            failure = replace(_NOT_DIVIDED, until=until)
+            self._results[index] = WriteResult(id=self._writes[index].id, failure=failure)
 
     def _learn(self) -> None:
         step = self._step
@@ -137,3 +196,7 @@ class Delivery:
                 advice=f"Look at the triggers and flows of {self._step.object} in Salesforce, or lower batch_size of step "
                 f"{self._step.name}; smaller requests are tried by themselves.",
             )
+
+
+def _turned_away(result: WriteResult) -> bool:
+    return result.shared and result.failure is not None and turned_away(result.failure)

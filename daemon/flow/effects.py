@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from daemon.domain.action import Run
 from daemon.domain.change import Change, ChangeKind
 from daemon.domain.link import Link
 from daemon.domain.mapping import Step
@@ -22,6 +23,7 @@ class Effects:
     released: list[str] = field(default_factory=list)
     journal: list[JournalEntry] = field(default_factory=list)
     ledger: list[LedgerLine] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
     latencies: list[tuple[Step, datetime]] = field(default_factory=list)
 
 

@@ -80,12 +80,25 @@ class Engine:
 
     async def load(self) -> None:
         """First loads, once. What fails is tried again, after longer each time: a load goes on where it stood, and changes nothing twice."""
+        if await self._loads():
+            self.loaded.set()
+
+    async def keep_loaded(self) -> None:
+        """First loads of steps that were let go, or came to be, since `load` looked for them; for ever."""
+        await self.loaded.wait()
+        while True:
+            version = self._parts.in_force.version
+            await self._loads()
+            await self._parts.in_force.later_than(version)
+
+    async def _loads(self) -> bool:
+        """Load what was never loaded to the end; False if the order to stop came first."""
         pause = FAILURE_PAUSE
         while not self._stopping.is_set():
             if await self._guarded(self._load_all, pause):
-                self.loaded.set()
-                return
+                return True
             pause = min(2 * pause, LONGEST_PAUSE)
+        return False
 
     async def sweep(self) -> None:
         """Read large objects whole when that is wanted, for ever, beside the worker."""

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
-from daemon.domain.change import ChangeState, Source
+from daemon.domain.change import Change, ChangeState, Source
 from daemon.domain.failure import Failure, FailureKind, Reason
 from daemon.domain.link import LinkOrigin, Window
 from daemon.domain.mapping import Step
@@ -15,18 +16,28 @@ from daemon.domain.value import Raw, values_from_json
 from daemon.domain.view import Presence
 from daemon.flow.accounts import count_plan, journal_entry, operation_name, overruled
 from daemon.flow.cases import Case, look_back
-from daemon.flow.deferral import after_failure, after_hold, load_reference, release_found
+from daemon.flow.deferral import (
+    after_failure,
+    after_hold,
+    beside_conflict,
+    load_reference,
+    release_found,
+)
 from daemon.flow.observation import Observation
 from daemon.flow.parts import Parts
 from daemon.flow.planning import confirmed, held, made, pending_hold
+from daemon.flow.refused import with_values
 from daemon.flow.sending import raw_values, taken
 from daemon.flow.settle import settle
 from daemon.ports.store import Deferral, JournalEntry, Unit
-from daemon.reconcile.pace import UNANSWERED
+from daemon.reconcile.holds import DELETE_CONFLICT
+from daemon.reconcile.pace import UNANSWERED, suspicion, tries
 from daemon.reconcile.remedy import backoff
 
 COMMIT = timedelta(seconds=1)
 """How much later than its record's stamp an event may be: the one is set when a record is saved, the other at commit."""
+EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""Where a window begins of whose record no second is known up to which it was compared."""
 
 
 async def finish(parts: Parts, unit: Unit, step: Step, cases: Sequence[Case]) -> None:
@@ -43,7 +54,10 @@ async def finish(parts: Parts, unit: Unit, step: Step, cases: Sequence[Case]) ->
     deferred: list[Deferral] = []
     journal: list[JournalEntry] = []
     for case in cases:
-        _finish_ours(parts, case, settled, deferred)
+        if _record(case) in undecided and not _kept_back(case):
+            deferred += [_until_free(parts, case, change) for change in case.ours]
+        else:
+            _finish_ours(parts, case, settled, deferred)
         if case.sf_id in early:
             deferred += [after_hold(parts, step, change, _while_loading(step)) for change in case.theirs]
         elif case.sf_id not in observed_ids:
@@ -62,11 +76,20 @@ async def _link_deleted(unit: Unit, step: Step, cases: Sequence[Case]) -> None:
     found = {
         case.key: link
         for case in cases
-        if case.to_link and case.record is None and case.key is not None and (link := made(case)) is not None
+        if ((case.to_link and case.record is None) or _unmade(case))
+        and case.key is not None
+        and (link := made(case)) is not None
     }
     if found:
         taken = await unit.links_of_rows(step.table.qualified, sorted(found))
         await unit.put_links([link for key, link in found.items() if key not in taken])
+
+
+def _unmade(case: Case) -> bool:
+    """Whether a record was deleted that a create in doubt had made: a late event of it must find that it was known."""
+    write, result = case.plan.salesforce, case.result
+    done = result is not None and result.failure is None
+    return case.link is None and done and write is not None and write.operation is Operation.DELETE
 
 
 async def _gone_while_loading(parts: Parts, step: Step, cases: Sequence[Case]) -> frozenset[str | None]:
@@ -93,7 +116,7 @@ def _while_loading(step: Step) -> Hold:
 
 def observed(parts: Parts, case: Case) -> Observation | None:
     """What the case tells about its Salesforce record; None where nothing was learned."""
-    if case.hold is not None or case.settled_early or (case.to_link and case.record is None):
+    if case.hold is not None or case.settled_early or case.untold or (case.to_link and case.record is None):
         return None
     result = case.result
     if result is not None and result.failure is None and result.id is not None:
@@ -113,6 +136,7 @@ def observed(parts: Parts, case: Case) -> Observation | None:
             at=case.record.stamp,
             raw=case.record.values,
             complete=True,
+            outside=case.outside,
             confirmed=confirmed(case),
             key=case.key,
             origin=case.origin,
@@ -122,6 +146,8 @@ def observed(parts: Parts, case: Case) -> Observation | None:
             resolved=confirmed(case),
             doubt=_doubtful(case),
         )
+    if case.deleted is not None and case.unread and _deletion_disputed(case) is not None:
+        return None  # what is stored of the record tells of its deletion already
     if case.deleted is not None:
         return replace(
             base,
@@ -158,6 +184,7 @@ def _written(parts: Parts, case: Case) -> Observation:
         resolved=confirmed(case),
         doubt=_doubtful(case),
         window=_window(case, at),
+        outside=case.outside,
     )
     if write.operation is Operation.DELETE:
         return replace(seen, presence=Presence.GONE)
@@ -207,7 +234,7 @@ def _doubtful(case: Case) -> Window | None:
     }
     if case.link is None or case.record is None or not sent:
         return None
-    start = case.link.seen or case.record.stamp
+    start = case.link.seen or max((window.start for window in case.link.windows), default=EVER)
     before = {name: case.link.base.get(name) for name in sent}
     return Window(start, case.record.stamp + COMMIT, before, sent)
 
@@ -216,7 +243,10 @@ def _finish_ours(parts: Parts, case: Case, settled: list[int], deferred: list[De
     """The local side's changes: settled, or waiting for another try, another record or a person."""
     if not case.ours:
         return
-    failure = case.result.failure if case.result is not None else None
+    if case.untold:
+        deferred += [_later(parts, change) for change in case.ours]
+        return
+    failure = _refusal(case)
     hold = pending_hold(case)
     last = case.ours[-1]
     kept: Deferral | None = None
@@ -225,23 +255,84 @@ def _finish_ours(parts: Parts, case: Case, settled: list[int], deferred: list[De
         kept = _in_doubt(parts, case, failure) if in_doubt else after_failure(parts, case.step, last, failure)
     elif hold is not None:
         kept = after_hold(parts, case.step, last, hold)
+    elif case.overtaken and case.result is None:
+        deferred += [_again(change) for change in case.ours]
+        return
     elif case.overtaken:
         kept = Deferral(last.id, ChangeState.PENDING, None, last.attempts)
     elif case.to_link:
         deferred += [Deferral(change.id, ChangeState.PENDING, None, change.attempts) for change in case.ours]
         return
+    elif (conflict := _deletion_disputed(case)) is not None:
+        deferred += [beside_conflict(parts, case.step, change, conflict) for change in case.ours]
+        return
     if kept is None:
         settled.append(last.id)
-    else:  # it goes on for those before it, under the external id that a create among them was given
-        named = next((change.external_id for change in case.ours if change.external_id), None)
-        deferred.append(replace(kept, external_id=named))
+    else:
+        deferred.append(_standing_in(case, kept))
     settled += [change.id for change in case.ours[:-1]]
+
+
+def _record(case: Case) -> str | None:
+    """The record that a case turned out to be about: a create has made it."""
+    return (case.result.id if case.result is not None else None) or case.sf_id
+
+
+def _kept_back(case: Case) -> bool:
+    """Whether the local side waits for a reason of its own, whatever the row says."""
+    return (case.result is not None and case.result.failure is not None) or pending_hold(case) is not None
+
+
+def _until_free(parts: Parts, case: Case, change: Change) -> Deferral:
+    """Another session holds the row, so nothing was decided of what it holds: a local change stays, or its time would be forgotten."""
+    deferral = _later(parts, change)
+    return deferral if case.result is None else replace(deferral, state=ChangeState.PENDING)
+
+
+def _deletion_disputed(case: Case) -> Hold | None:
+    """What keeps a deletion in Salesforce from the row, if its edits do."""
+    hold = case.plan.held.get(Side.POSTGRES)
+    return hold if hold is not None and hold.code == DELETE_CONFLICT else None
+
+
+def _refusal(case: Case) -> Failure | None:
+    """Why the case's write was refused, with the values that it sent."""
+    failure = case.result.failure if case.result is not None else None
+    write = case.plan.salesforce
+    if failure is None or write is None:
+        return failure
+    return with_values(case.step, failure, raw_values(case.step, write))
+
+
+def _again(change: Change) -> Deferral:
+    """At once, and as it was: a write in doubt is in doubt still."""
+    in_doubt = change.state is ChangeState.SENT
+    return Deferral(change.id, ChangeState.SENT if in_doubt else ChangeState.PENDING, None, change.attempts)
+
+
+def _standing_in(case: Case, kept: Deferral) -> Deferral:
+    """The last change goes on for those before it: under the external id that a create among them was given, and their suspicion."""
+    result = case.result
+    found = None
+    if result is not None and result.failure is not None:
+        found = suspicion(result.failure, shared=result.shared, alone=case.blamed)
+    found = found or next((change.suspicion for change in reversed(case.ours) if change.suspicion), None)
+    named = next((change.external_id for change in case.ours if change.external_id), None)
+    return replace(kept, external_id=named, suspicion=found)
+
+
+def _later(parts: Parts, change: Change) -> Deferral:
+    """As it was, in a second: an event that is under way brings it back sooner."""
+    state = change.state if change.state is ChangeState.SENT else ChangeState.PENDING
+    due = parts.database_now() + COMMIT
+    return Deferral(change.id, state, due, change.attempts, change.code, change.reason, change.advice)
 
 
 def _in_doubt(parts: Parts, case: Case, failure: Failure) -> Deferral:
     """Nobody knows whether it was done: it stays sent, and is resolved by reading at its next turn."""
     last = case.ours[-1]
-    delay = backoff(case.step.retry, last.attempts + 1, parts.jitter())
+    tried = tries(case.ours)
+    delay = backoff(case.step.retry, tried, parts.jitter())
     parts.meter.count(
         "isthmus_record_failures_total", step=case.step.name, direction="push", reason=failure.reason.value
     )
@@ -249,7 +340,7 @@ def _in_doubt(parts: Parts, case: Case, failure: Failure) -> Deferral:
         last.id,
         ChangeState.SENT,
         parts.database_now() + delay,
-        last.attempts + 1,
+        tried,
         UNANSWERED if case.blamed else failure.code,
         f"{failure.reason.value}: {failure.message}",
         failure.advice,
@@ -259,6 +350,9 @@ def _in_doubt(parts: Parts, case: Case, failure: Failure) -> Deferral:
 def _finish_theirs(parts: Parts, case: Case, settled: list[int], deferred: list[Deferral]) -> None:
     """Salesforce-side changes of a case about which nothing was observed."""
     if not case.theirs:
+        return
+    if case.untold:
+        deferred += [_later(parts, change) for change in case.theirs]
         return
     result = case.result
     unanswered = result is not None and result.failure is not None
@@ -330,7 +424,8 @@ async def _settle_superseded(
     unit: Unit, step: Step, cases: Sequence[Case], undecided: AbstractSet[str]
 ) -> None:
     """A newer state has been written: whatever older change of the record was parked is told by it."""
-    done = [case for case in cases if case.ours and case.result is not None and case.result.failure is None]
+    written = [c for c in cases if c.ours and c.result is not None and c.result.failure is None]
+    done = [case for case in written if _record(case) not in undecided]
     keys = {
         case.key: case.ours[-1].id for case in done if case.key is not None and pending_hold(case) is None
     }

@@ -13,12 +13,14 @@ class Heard:
         self.following = False
         """Whether the stream was taken up where it was left, so that whatever happens in Salesforce will be told."""
         self._begun: datetime | None = None
+        self._resumed: datetime | None = None
         self._newest: dict[str, datetime] = {}
 
     def begin(self, at: datetime) -> None:
         """Everything up to here counts as told: the time of the stored position, or of the first subscription."""
         if self._begun is None or at < self._begun:
             self._begun = at
+        self._resumed = at
 
     def note(self, events: Iterable[Event]) -> None:
         """Events were taken in."""
@@ -32,5 +34,14 @@ class Heard:
             self._newest[name] = at
 
     def newest(self, name: str) -> datetime | None:
-        """The second up to which an object is known; None before the stream was ever subscribed."""
-        return self._newest.get(name, self._begun)
+        """The second up to which an object is known; None before the stream was ever subscribed.
+
+        What is told again after a start from too early on takes nothing of it back.
+        """
+        known = [at for at in (self._begun, self._newest.get(name)) if at is not None]
+        return max(known, default=None)
+
+    def passed(self, name: str, at: datetime) -> bool:
+        """Whether an event of this second is told late or again: the stream was beyond it, or was taken up after it."""
+        newest = self.newest(name)
+        return (newest is not None and at < newest) or (self._resumed is not None and at <= self._resumed)

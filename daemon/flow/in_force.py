@@ -22,11 +22,23 @@ class InForce:
         self._version = 0
         self._batches: Counter[int] = Counter()  # under way, by the version that they began with
         self._ended = asyncio.Event()
+        self._replaced = asyncio.Event()
 
     @property
     def steps(self) -> Steps:
         """The steps as they are now. They are replaced whole, and never changed."""
         return self._steps
+
+    @property
+    def version(self) -> int:
+        """How often the steps have been replaced."""
+        return self._version
+
+    async def later_than(self, version: int) -> None:
+        """Wait until the steps have been replaced since they had this version."""
+        while self._version == version:
+            self._replaced.clear()
+            await self._replaced.wait()
 
     @property
     def drifts(self) -> tuple[Drift, ...]:
@@ -39,6 +51,7 @@ class InForce:
         if steps != self._steps:
             self._steps = steps
             self._version += 1
+            self._replaced.set()
 
     @contextmanager
     def batch(self) -> Iterator[Steps]:

@@ -21,7 +21,6 @@ from daemon.flow.gaps import note_opened, of_records, whole_object
 from daemon.flow.observation import Observation
 from daemon.flow.parts import Parts
 from daemon.flow.settle import settle
-from daemon.flow.views import CONVERSION_FIELDS
 from daemon.ports.failpoints import Failpoint
 from daemon.ports.salesforce import Event, EventBatch, EventKind
 from daemon.ports.store import Position, Unit
@@ -111,7 +110,7 @@ async def _sort(parts: Parts, unit: Unit, events: Sequence[Event]) -> Sorted:
         if step.still or sf_id in behind or sf_id in doubted or (link is not None and link.in_doubt):
             found.stored += [_stored(step, event, link) for event in mine]
         else:
-            _sort_record(found, step, link, mine, parts.heard.newest(step.object))
+            _sort_record(found, step, link, mine, again=parts.heard.passed(step.object, mine[0].at))
     return found
 
 
@@ -140,9 +139,9 @@ def _step(parts: Parts, name: str, link: Link | None) -> Step:
 
 
 def _sort_record(
-    found: Sorted, step: Step, link: Link | None, events: Sequence[Event], newest: datetime | None
+    found: Sorted, step: Step, link: Link | None, events: Sequence[Event], *, again: bool
 ) -> None:
-    """The events of one record, in the order of the stream. `newest` is the second up to which its object is known."""
+    """The events of one record, in the order of the stream. `again` says that they may have been told before."""
     needs_reading = step.must_read or any(
         event.kind in (EventKind.DELETE, EventKind.GAP_RECORD) or event.reread & set(step.salesforce_fields)
         for event in events
@@ -151,7 +150,7 @@ def _sort_record(
         found.stored += [_stored(step, event, link) for event in events]
         return
     if link is None or link.state is not LinkState.LINKED:
-        _sort_stranger(found, step, link, events, newest)
+        _sort_stranger(found, step, link, events, again=again)
         return
     judged = [worth(link, event.at, canonical(step, event.values)) for event in events]
     fresh = [event for event, worth_ in zip(events, judged, strict=True) if worth_ is not Worth.STALE]
@@ -169,14 +168,13 @@ def _sort_record(
 
 
 def _sort_stranger(
-    found: Sorted, step: Step, link: Link | None, events: Sequence[Event], newest: datetime | None
+    found: Sorted, step: Step, link: Link | None, events: Sequence[Event], *, again: bool
 ) -> None:
     """A record without a living link: one that is told whole can be paired or made at once, any other is read first.
 
     So is one that was deleted: a late or repeated event of it must not bring its row back, if only for a moment. What is told of a
     second that was passed before is told late or again, and so is read first as well.
     """
-    again = newest is not None and events[0].at < newest
     if link is None and not again and events[0].kind in (EventKind.CREATE, EventKind.UNDELETE):
         values, _ = _folded(step, events)
         found.observations.append(
@@ -196,7 +194,7 @@ def _sort_stranger(
 
 def _folded(step: Step, events: Sequence[Event]) -> tuple[dict[str, Raw], dict[str, datetime]]:
     """The last word on each field that matters to a step, and the second it was spoken in."""
-    wanted = {*step.salesforce_fields, *(CONVERSION_FIELDS if step.object == "Lead" else ())}
+    wanted = {*step.salesforce_fields, *step.markers}
     values: dict[str, Raw] = {}
     times: dict[str, datetime] = {}
     for event in events:

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 import structlog
 
@@ -22,6 +23,8 @@ from daemon.ports.store import LeaseLostError
 
 log = structlog.get_logger(__name__)
 
+_Kept = TypeVar("_Kept")
+
 LOOK_EVERY: Final = 1.0
 """Seconds between looks for an order, and for the wish to cancel the one that is worked on."""
 
@@ -29,7 +32,10 @@ NOTE_EVERY: Final = 1.0
 """Seconds between two notes of how far a job has come, unless it stores its place."""
 
 TRIES: Final = 6
+"""Failures in a row, with nothing done in between, after which a job that might go on is given up."""
 FIRST_PAUSE: Final = 2.0
+LONGEST_PAUSE: Final = 60.0
+"""Seconds between two tries to store how a job stands, at most."""
 DEATHS: Final = 3
 """How often the process may end while a job runs and comes no further, before the job is taken for the cause."""
 
@@ -73,13 +79,21 @@ from the place that was stored last.
 """
 
 
+_End = tuple[JobState, Mapping[str, Any] | None, Mapping[str, Any] | None]
+"""How a job ends: with which state, result and failure."""
+
+
 class JobRunner:
-    """Takes orders up and has them worked on. `works` are the kinds that are known."""
+    """Takes orders up and has them worked on. `works` are the kinds that are known.
+
+    A database that does not answer between two attempts costs a job none of them: it is asked until it does, or until the lease is lost.
+    """
 
     def __init__(self, parts: Parts, jobs: Jobs, works: Mapping[str, Work]) -> None:
         self._parts = parts
         self._jobs = jobs
         self._works = works
+        self._dropped: dict[int, Failure] = {}  # jobs that this process has let fall itself, and why
 
     async def run(self) -> None:
         """For ever. A database that does not answer is waited for: its probe tells it."""
@@ -106,28 +120,32 @@ class JobRunner:
             at=beginning,
             interruptions=job.interruptions,
         )
-        state, result, failure = await self._worked(job)
-        await self._jobs.end(job.id, state, result, failure)
+        try:
+            state, result, failure = await self._worked(job)
+            await self._kept(partial(self._jobs.end, job.id, state, result, failure))
+        except CallFailedError as error:
+            self._dropped[job.id] = error.failure
+            raise
+        self._dropped.pop(job.id, None)
         log.info(
             "job_ended", job=job.id, kind=job.kind, step=job.step, state=state.value, code=_code(failure)
         )
         return True
 
-    async def _worked(self, job: Job) -> tuple[JobState, Mapping[str, Any] | None, Mapping[str, Any] | None]:
+    async def _worked(self, job: Job) -> _End:
         if job.in_vain >= DEATHS:
-            return (
-                JobState.FAILED,
-                None,
-                _told(
-                    "daemon_ended",
-                    f"The daemon ended {job.in_vain} times in a row while this job was running, and it came no further.",
-                    "Look into its log for why it ended, then order the job again.",
-                ),
-            )
+            dropped = self._dropped.get(job.id)
+            return JobState.FAILED, None, _ended(job) if dropped is None else _failed(dropped)
         if job.cancelled_by is not None:
             return JobState.CANCELLED, None, None
+        return await self._tried(job)
+
+    async def _tried(self, job: Job) -> _End:
+        """Work on a job until it is done or given up."""
         progress = Progress(self._parts, self._jobs, job)
-        for attempt in range(1, TRIES + 1):
+        attempt, furthest = 0, job.processed
+        while True:
+            attempt += 1
             try:
                 result = await self._watched(job, progress)
             except IsthmusError as error:
@@ -135,20 +153,35 @@ class JobRunner:
             except LeaseLostError:
                 raise
             except CallFailedError as error:
+                if progress.processed > furthest:  # never so far before: this failure is the first in a row
+                    attempt, furthest = 1, progress.processed
                 if error.failure.kind not in PASSING or attempt == TRIES:
                     return JobState.FAILED, None, _failed(error.failure)
                 if not await self._waited(job, error.failure, attempt):
                     return JobState.CANCELLED, None, None
-                job = await self._jobs.get(job.id) or job
+                found = await self._kept(partial(self._jobs.get, job.id))
+                job = job if found is None else found
             except Exception as error:
                 log.exception("job_defect", job=job.id, kind=job.kind, step=job.step)
                 return JobState.FAILED, None, _defect(error)
             else:
                 if result is None:
                     return JobState.CANCELLED, None, None
-                await progress.flush()
+                await self._kept(progress.flush)
                 return JobState.DONE, result, None
-        raise AssertionError("the last attempt returns")
+
+    async def _kept(self, call: Callable[[], Awaitable[_Kept]]) -> _Kept:
+        """What a call to the database gives, however often it has to be made. Raises LeaseLostError, and what does not pass."""
+        pause = LOOK_EVERY
+        while True:
+            try:
+                return await call()
+            except CallFailedError as error:
+                if error.failure.kind not in PASSING:
+                    raise
+                log.warning("job_not_stored", code=error.failure.code, seconds=pause)
+            await self._parts.clock.sleep(pause)
+            pause = min(LONGEST_PAUSE, 2 * pause)
 
     async def _watched(self, job: Job, progress: Progress) -> Mapping[str, Any] | None:
         """The work's result; None if somebody had it cancelled meanwhile."""
@@ -172,24 +205,32 @@ class JobRunner:
         """Return once somebody wants the job cancelled."""
         while True:
             await self._parts.clock.sleep(LOOK_EVERY)
-            try:
-                if await self._jobs.cancelled(number):
-                    return
-            except CallFailedError as error:
-                log.debug("job_not_looked_at", job=number, code=error.failure.code)
+            if await self._asked_to_end(number):
+                return
 
     async def _waited(self, job: Job, failure: Failure, attempt: int) -> bool:
         """Wait before the next attempt, visibly; False if somebody had the job cancelled."""
         pause = FIRST_PAUSE * 2 ** (attempt - 1)
         due = self._parts.database_now() + timedelta(seconds=pause)
         log.warning("job_held_up", job=job.id, kind=job.kind, step=job.step, code=failure.code, seconds=pause)
-        await self._jobs.delay(job.id, _failed(failure), due)
         end = self._parts.clock.monotonic() + pause
+        try:
+            await self._jobs.delay(job.id, _failed(failure), due)
+        except CallFailedError as error:
+            log.warning("job_delay_not_shown", job=job.id, code=error.failure.code)  # it waits all the same
         while self._parts.clock.monotonic() < end:
             await self._parts.clock.sleep(min(LOOK_EVERY, pause))
-            if await self._jobs.cancelled(job.id):
+            if await self._asked_to_end(job.id):
                 return False
         return True
+
+    async def _asked_to_end(self, number: int) -> bool:
+        """Whether somebody wants a job cancelled. While the database does not answer, nobody does."""
+        try:
+            return await self._jobs.cancelled(number)
+        except CallFailedError as error:
+            log.debug("job_not_looked_at", job=number, code=error.failure.code)
+            return False
 
 
 async def _caught(work: Awaitable[Mapping[str, Any]]) -> Mapping[str, Any] | Exception:
@@ -216,6 +257,14 @@ def step_of(parts: Parts, job: Job) -> Step:
             "see isthmus status; order the job again once the step goes on",
         )
     return step
+
+
+def _ended(job: Job) -> Mapping[str, Any]:
+    return _told(
+        "daemon_ended",
+        f"The daemon ended, or lost its lead, {job.in_vain} times in a row while this job was running, and it came no further.",
+        "Look into its log for why that was, then order the job again.",
+    )
 
 
 def _failed(failure: Failure) -> Mapping[str, Any]:

@@ -1,12 +1,13 @@
 """Links as they are after a decision."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from daemon.domain.change import Source
 from daemon.domain.link import WINDOWS_MOST, Link, LinkOrigin, LinkState, Window
 from daemon.domain.mapping import Steps
-from daemon.domain.plan import KEEP_LINK, LinkAction, LinkChange, Operation, Plan
+from daemon.domain.plan import KEEP_LINK, LedgerEntry, LinkAction, LinkChange, Operation, Plan
 from daemon.domain.side import Direction
 from daemon.domain.value import Values
 from daemon.flow.accounts import count_link
@@ -14,6 +15,7 @@ from daemon.flow.effects import Effects, reread
 from daemon.flow.observation import Observation
 from daemon.flow.pairing import Pair
 from daemon.flow.parts import Parts
+from daemon.flow.unseen import told_once
 
 
 def account_link(parts: Parts, pair: Pair, effects: Effects, *, failed: bool) -> None:
@@ -36,7 +38,7 @@ def account_link(parts: Parts, pair: Pair, effects: Effects, *, failed: bool) ->
             former = replace(link, seen=None, own=None) if link is not None and revived else link
             made = paired(former or new_link(pair), pair, plan)
             effects.links.append(replace(made, state=LinkState.LINKED))
-            effects.released += [seen.sf_id, f"{seen.step.name}:{pair.key}"]
+            effects.released += [seen.sf_id, f"{seen.step.name}:{pair.key}", f"{seen.step.table.qualified}:{pair.key}"]
         case LinkAction.END:
             assert link is not None
             effects.links.append(ended(link, plan))
@@ -44,7 +46,7 @@ def account_link(parts: Parts, pair: Pair, effects: Effects, *, failed: bool) ->
             assert link is not None
             target = moved(parts.steps, link, plan)
             effects.links.append(target)
-            effects.released += [target.sf_id, f"{target.step}:{target.key}"]
+            effects.released += [target.sf_id, f"{target.step}:{target.key}", f"{target.table}:{target.key}"]
             effects.stored.append(replace(reread(pair), step=target.step, sf_id=target.sf_id))
     count_link(parts.meter, seen.step, plan)
 
@@ -77,16 +79,23 @@ def paired(link: Link, pair: Pair, plan: Plan) -> Link:
         base=base,
         seen=None if _behind(pair, base) else _later(link.seen, seen.at) if seen.moves_seen else link.seen,
         own=own,
-        windows=_windows(link, seen),
+        windows=_windows(link, seen, plan.ledger),
+        outside=_outside(pair),
     )
 
 
-def _windows(link: Link, seen: Observation) -> tuple[Window, ...]:
+def _outside(pair: Pair) -> bool:
+    """Whether a filter of the step leaves one half out: of some fields, nothing was agreed on then."""
+    return pair.seen.outside or (pair.row is not None and not pair.row.eligible)
+
+
+def _windows(link: Link, seen: Observation, ledger: Sequence[LedgerEntry]) -> tuple[Window, ...]:
     """The link's windows, with that of a new write. The stream is in order: what it has passed cannot be told any more."""
     kept = link.windows
     if seen.source is Source.STREAM and not seen.complete:
         kept = tuple(window for window in kept if window.end >= seen.at)
     opened = [window for window in (seen.doubt, seen.window) if window is not None]
+    opened += told_once(ledger, (*kept, *opened))
     return (*kept, *opened)[-WINDOWS_MOST:] if opened else kept
 
 
@@ -97,6 +106,8 @@ def _behind(pair: Pair, base: Values) -> bool:
     """
     if pair.result is not None and pair.result.failure is not None and not pair.plan.verdicts:
         return True  # nothing could be decided: the row was held by another session
+    if _outside(pair):
+        return True
     fields = pair.seen.step.by_name
     return any(
         verdict.salesforce != base.get(verdict.field)

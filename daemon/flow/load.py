@@ -17,12 +17,12 @@ from daemon.flow.loading.bulk import BulkLoad
 from daemon.flow.loading.page import settle_page
 from daemon.flow.parts import Parts
 from daemon.flow.reading import read_fields
+from daemon.flow.unlinked import enqueue_all_unlinked
 from daemon.ports.failpoints import Failpoint
 from daemon.ports.jobs import JobKind
 
 log = structlog.get_logger(__name__)
 
-ENQUEUED_AT_ONCE = 5000
 LINKS_AT_ONCE = 10_000
 SETTLED_AT_ONCE = 500
 """Records to a transaction: enough to be set-wise, few enough that live changes and the event loop get their turn."""
@@ -55,7 +55,7 @@ class Loader:
 
     async def is_large(self, step: Step) -> bool:
         """Whether reading the step's object whole takes so long that nothing else should wait for it. One call, if any."""
-        return self._bulk is not None and await self._parts.records.count(step.object) >= self._bulk_from
+        return self._bulk is not None and await _expected(self._parts, step) >= self._bulk_from
 
     async def _note_held_up(self, step: Step, failure: Failure) -> None:
         log.warning("first_load_held_up", step=step.name, code=failure.code, advice=failure.advice)
@@ -66,10 +66,11 @@ class Loader:
         log.info("first_load_started", step=step.name, object=step.object)
         self._parts.meter.gauge("isthmus_backfill_active", 1, step=step.name, direction="pull")
         with self._parts.in_force.batch():
-            done, expected = await self._read_all(step, JobKind.FIRST_LOAD)
+            nothing_to_read = step.deletes_by_row
+            done, expected = (0, 0) if nothing_to_read else await self._read_all(step, JobKind.FIRST_LOAD)
         if step.direction.pushes:
-            while await self._parts.store.enqueue_unlinked(step, ENQUEUED_AT_ONCE) == ENQUEUED_AT_ONCE:
-                log.debug("rows_enqueued", step=step.name)
+            rows = await enqueue_all_unlinked(self._parts, step)
+            log.debug("rows_enqueued", step=step.name, rows=rows)
         await self._parts.store.set_first_load(step.name, "done", done, expected)
         async with self._parts.writing, self._parts.store.begin() as unit:
             await unit.release_waiting([load_reference(step.name)])
@@ -87,15 +88,18 @@ class Loader:
         await self._parts.failpoints.reach(Failpoint.LOAD_DONE)
 
     async def _read_all(self, step: Step, kind: JobKind, answers: Sequence[int] = ()) -> tuple[int, int]:
-        expected = await self._parts.records.count(step.object)
+        expected = await _expected(self._parts, step)
         if self._bulk is not None and expected >= self._bulk_from:
-            return await self._bulk.read(step, kind, expected, answers)
+            state = await self._bulk.read(step, kind, expected, answers)
+            return state.processed, state.expected
         source = Source.LOAD if kind is JobKind.FIRST_LOAD else Source.SWEEP
         done = 0
         seen: set[str] = set()
         await self._progress(step, source, done, expected)
         await self._parts.failpoints.reach(Failpoint.LOAD_BEGUN)
-        pages = self._parts.records.scan(step.object, read_fields(step), bulk=expected >= self._bulk_from)
+        pages = self._parts.records.scan(
+            step.object, read_fields(step), bulk=expected >= self._bulk_from, condition=step.soql
+        )
         async for page in pages:
             await self._parts.failpoints.reach(Failpoint.PAGE_READ)
             for start in range(0, len(page), SETTLED_AT_ONCE):
@@ -133,3 +137,8 @@ class Loader:
                 async with self._parts.writing, self._parts.store.begin() as unit:
                     await unit.store_changes(asked)
                 await self._parts.failpoints.reach(Failpoint.MISSING_STORED)
+
+
+async def _expected(parts: Parts, step: Step) -> int:
+    """How many records a read of a step's object takes in: those that its filter leaves out are not read."""
+    return await parts.records.count(step.object, step.soql)

@@ -25,7 +25,7 @@ class Observation:
     because that one is gone. `moves_seen` is false where the record was not looked at, only written. `read` are the values that the record held when it was
     read, before any write of ours; `told` are the seconds and values of
     the events that this reading answers. `resolved` are values of a write in doubt that
-    turned out to be done, `doubt` what that write may have replaced unseen, and `window` the same for a write just made.
+    turned out to be done, `outside` says that the step's filter leaves the record out, `doubt` what that write may have replaced unseen, and `window` the same for a write just made.
     """
 
     step: Step
@@ -51,4 +51,5 @@ class Observation:
     doubt: Window | None = None
     window: Window | None = None
     external_id: str | None = None
+    outside: bool = False
     replaces: str | None = None

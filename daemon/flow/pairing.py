@@ -42,7 +42,10 @@ async def pair_up(unit: Unit, step: Step, observations: Sequence[Observation]) -
     strangers = [
         pair
         for pair in pairs
-        if pair.link is None and pair.key is None and pair.seen.presence is Presence.PRESENT
+        if pair.link is None
+        and pair.key is None
+        and pair.seen.presence is Presence.PRESENT
+        and not _is_spent(step, pair.seen)
     ]
     await _pair_by_identifier(unit, step, strangers)
     for pair in pairs:
@@ -50,6 +53,11 @@ async def pair_up(unit: Unit, step: Step, observations: Sequence[Observation]) -
             pair.key = pair.link.key
     await _look_up_survivors(unit, pairs)
     return pairs
+
+
+def _is_spent(step: Step, seen: Observation) -> bool:
+    """Whether a record is a converted lead that is paired no more: what it became may well be paired with the row that it resembles."""
+    return seen.raw.get("IsConverted") is True and step.converted_lead is not ConvertedLead.IGNORE
 
 
 async def _pair_by_word(unit: Unit, step: Step, pairs: Sequence[Pair]) -> None:

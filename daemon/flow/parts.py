@@ -10,6 +10,7 @@ from daemon.domain.mapping import Steps
 from daemon.flow.budget import UNLIMITED, Holding
 from daemon.flow.hearing import Heard
 from daemon.flow.in_force import InForce
+from daemon.flow.outages import Outages
 from daemon.flow.sizes import BatchSizes
 from daemon.ports.clock import Clock
 from daemon.ports.failpoints import NO_FAILPOINTS, Failpoints
@@ -88,6 +89,7 @@ class Parts:
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     failpoints: Failpoints = NO_FAILPOINTS
     sizes: BatchSizes = field(default_factory=BatchSizes)
+    outages: Outages = field(default_factory=Outages)
     schema_doubts: asyncio.Event = field(default_factory=asyncio.Event)
     budget: Holding = UNLIMITED
 

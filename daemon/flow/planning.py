@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from daemon.domain.canonical import from_salesforce
-from daemon.domain.change import Change, Source
+from daemon.domain.change import Change, Source, Suspicion
 from daemon.domain.failure import Failure, FailureKind, Reason
 from daemon.domain.link import Link, LinkOrigin
 from daemon.domain.mapping import IdentifyKind, Step
@@ -18,6 +18,8 @@ from daemon.domain.value import Values, from_json
 from daemon.domain.view import MISSING, Presence, View
 from daemon.flow.cases import Case, made_up
 from daemon.flow.deferral import GUARDED
+from daemon.flow.destinations import wait_for_siblings
+from daemon.flow.doubts import told_done, untold
 from daemon.flow.parts import Parts
 from daemon.flow.views import References, postgres_view, salesforce_view
 from daemon.ports.salesforce import WriteResult
@@ -50,8 +52,13 @@ async def plan_cases(parts: Parts, unit: Unit, step: Step, cases: Sequence[Case]
     survivors = [case.deleted.merged_into for case in cases if case.deleted and case.deleted.merged_into]
     linked = await unit.links_of_records(sorted(set(survivors))) if survivors else {}
     await _wait_for_doubts(unit, step, cases)
+    await wait_for_siblings(unit, step, cases)
     for case in cases:
         if case.hold is not None or case.settled_early or case.overtaken:
+            continue
+        case.told_done = told_done(case, parts.skew.offset)
+        case.untold = untold(parts, case, confirmed(case))
+        if case.untold:
             continue
         survivor = linked.get(case.deleted.merged_into or "") if case.deleted else None
         case.plan = decide_case(
@@ -149,7 +156,14 @@ def _our_view(
 def their_view(case: Case, references: References) -> View:
     """The Salesforce half of a case as a decision sees it."""
     if case.record is not None:
-        return salesforce_view(case.step, case.record.values, references, at=case.record.stamp, complete=True)
+        return salesforce_view(
+            case.step,
+            case.record.values,
+            references,
+            at=case.record.stamp,
+            complete=True,
+            outside=case.outside,
+        )
     if case.blind and case.link is not None:
         return View(Presence.PRESENT, {}, complete=False, changed_at=case.link.seen)
     if case.deleted is not None:
@@ -165,12 +179,12 @@ def confirmed(case: Case) -> Values:
     """
     if case.record is None:
         return {}
+    found = dict(case.told_done)
     new = case.link is None and case.origin is LinkOrigin.EXTERNAL_ID
     rule = case.step.external_id
-    found = {}
     for change in case.doubted:
         named = (change.sent or {}).get(rule.salesforce) if rule is not None else None
-        made = new and named is not None and named == change.external_id
+        made = new and named in case.made_ids
         for name, value in (change.sent or {}).items():
             field = case.step.by_name.get(name)
             if field is None or name not in case.record.values:
@@ -222,7 +236,7 @@ _UNSURE = Hold(
 
 def _hold_unanswered(case: Case) -> None:
     """A write that was sent alone so often without an answer is not sent once more by itself: its record was read, and lacks it."""
-    culprit = next((change for change in case.doubted if change.code == UNANSWERED), None)
+    culprit = next((change for change in case.doubted if change.suspicion is Suspicion.ALONE), None)
     if culprit is None or case.plan.salesforce is None:
         return
     hold = Hold(
@@ -245,6 +259,8 @@ def _cannot_repeat(case: Case, local: Sequence[Change]) -> bool:
     doubted = case.in_doubt or any(change.code == _UNSURE.code for change in local)
     if write is None or write.operation is not Operation.CREATE or not doubted:
         return False
+    if case.step.adds_once or case.step.references:
+        return False  # it was looked for by what it was given, and Salesforce takes none of these twice
     asked = any(change.source is Source.OPERATOR for change in case.ours)
     rule = next((r for r in case.step.identify if r.kind is IdentifyKind.EXTERNAL_ID), None)
     return rule is None and not asked

@@ -3,12 +3,17 @@
 from collections.abc import Mapping, Sequence
 
 from daemon.domain.change import ChangeKind
+from daemon.domain.link import Link
 from daemon.domain.mapping import Identify, IdentifyKind, Normalise, Step
+from daemon.domain.plan import Hold, Outcome
+from daemon.domain.policy import ConvertedLead
 from daemon.domain.value import Raw
 from daemon.flow.cases import Case, made_up
+from daemon.flow.destinations import look_among_siblings, may_name
+from daemon.flow.elsewhere import settle_elsewhere
 from daemon.flow.inbound import canonical, covers
+from daemon.flow.memberships import records_by_references, rule_of
 from daemon.flow.parts import Parts
-from daemon.flow.views import CONVERSION_FIELDS
 from daemon.ports.salesforce import Record
 from daemon.reconcile.fence import Worth, may_write_blind, worth
 from daemon.reconcile.identify import Candidates, Match, choose, claimed_twice, normalised
@@ -21,29 +26,48 @@ _MUST_READ = frozenset({ChangeKind.REREAD, ChangeKind.DELETE, ChangeKind.UNDELET
 
 def read_fields(step: Step) -> tuple[str, ...]:
     """The fields that a read asks for."""
-    return (*step.salesforce_fields, *(CONVERSION_FIELDS if step.object == "Lead" else ()))
+    return tuple(dict.fromkeys((*step.salesforce_fields, *step.markers)))
 
 
 async def read_cases(parts: Parts, step: Step, cases: Sequence[Case], *, force: bool = False) -> None:
     """Give each case what is known of its Salesforce half: a record, its end, or the right to go by the base."""
     for case in cases:
         case.settled_early = not force and _says_nothing_new(case)
-    open_cases = [case for case in cases if not case.settled_early]
+        settle_elsewhere(case)
+    open_cases = [case for case in cases if not case.settled_early and case.hold is None]
     blind = [case for case in open_cases if _may_go_blind(case)] if parts.heard.following else []
     if not force and len(blind) <= BLIND_MOST:
         for case in blind:
             case.blind = True
     await _read_known(parts, step, [case for case in open_cases if case.sf_id is not None and not case.blind])
-    await _find_unknown(parts, step, [case for case in open_cases if case.sf_id is None])
+    unknown = [case for case in open_cases if case.sf_id is None]
+    await _find_unknown(parts, step, unknown)
+    await look_among_siblings(parts, step, unknown, _hits)
+    await _ask_the_filter(parts, step, open_cases)
+
+
+async def _ask_the_filter(parts: Parts, step: Step, cases: Sequence[Case]) -> None:
+    """Have Salesforce say which of the records that were read meet the step's condition."""
+    read = [case for case in cases if case.record is not None]
+    if step.pull_filter is None or not read:
+        return
+    ids = sorted({case.record.id for case in read if case.record is not None})
+    inside = await parts.records.meeting(step.object, step.pull_filter.condition, ids)
+    for case in read:
+        case.outside = case.record is not None and case.record.id not in inside
 
 
 def _says_nothing_new(case: Case) -> bool:
-    """Stored events that turned out to be echoes: the link knows by now what they say."""
+    """Stored events that turned out to be echoes: the link knows by now what they say.
+
+    Where the base lacks something that the record holds, an event stands for the record, whatever it says itself.
+    """
     if (
         case.ours
         or case.step.must_read
         or not case.linked
         or case.link is None
+        or case.link.seen is None
         or not covers(case.step, case.link)
     ):
         return False
@@ -63,6 +87,12 @@ def _may_go_blind(case: Case) -> bool:
     """
     if case.theirs or case.unread or not case.linked or case.link is None or case.in_doubt:
         return False
+    if case.step.object == "Lead" and (case.step.joins or case.step.converted_lead is ConvertedLead.IGNORE):
+        return False  # it may have been converted, and is written no more then
+    if case.step.pull_filter is not None:
+        return False  # nobody knows what the filter says of the record by now
+    if case.row is not None and not case.row.eligible:
+        return False  # it may have left just now, and its link is to know that
     updates = all(
         change.kind in (ChangeKind.UPDATE, ChangeKind.REKEY) and not change.attempts for change in case.ours
     )
@@ -92,13 +122,22 @@ async def _find_unknown(parts: Parts, step: Step, cases: Sequence[Case]) -> None
             matches = hits.get(id(case), [])
             if matches:
                 found[id(case)].append(Candidates(rule, tuple(record.id for record in matches)))
-    taken = await _taken(parts, records)
+    if step.references:
+        referring = await records_by_references(parts, step, read_fields(step), cases)
+        for place, same in referring.items():
+            records.update({record.id: record for record in same})
+            found[place].append(Candidates(rule_of(step), tuple(record.id for record in same)))
+    _hold_repeated(step, [case for case in cases if not found[id(case)]])
+    links = await _links(parts, records)
+    taken = frozenset(sf_id for sf_id, link in links.items() if link.state.value in ("linked", "blocked"))
     given: set[str] = set()
     for case in cases:
         candidates = [Candidates(c.rule, c.found, taken & set(c.found)) for c in found[id(case)]]
         match choose(candidates):
             case Match(sf_id, _) if sf_id in given:
                 case.hold = claimed_twice(sf_id)
+            case Match(sf_id, _) if step.adds_once and sf_id in links:
+                case.hold = _ADDED_BEFORE
             case Match(sf_id, origin):
                 case.sf_id, case.origin, case.record = sf_id, origin, records[sf_id]
                 given.add(sf_id)
@@ -107,6 +146,19 @@ async def _find_unknown(parts: Parts, step: Step, cases: Sequence[Case]) -> None
             case hold:
                 case.hold = hold
     await _find_deleted(parts, step, [case for case in cases if case.record is None and case.hold is None])
+
+
+def _hold_repeated(step: Step, cases: Sequence[Case]) -> None:
+    """Of rows with one tracking value, of which no record is there yet, the first makes it; the others would make it twice."""
+    if not step.adds_once or not step.identify:
+        return
+    given: set[str] = set()
+    for case in cases:
+        text = _identifier(step.identify[0], case)
+        if text is not None and text.casefold() in given:
+            case.hold = claimed_twice(text)
+        elif text is not None:
+            given.add(text.casefold())
 
 
 async def _find_deleted(parts: Parts, step: Step, cases: Sequence[Case]) -> None:
@@ -127,12 +179,16 @@ async def _find_deleted(parts: Parts, step: Step, cases: Sequence[Case]) -> None
             wanted[text].sf_id, wanted[text].deleted = deleted.id, deleted
 
 
-async def _taken(parts: Parts, records: Mapping[str, Record]) -> frozenset[str]:
+async def _links(parts: Parts, records: Mapping[str, Record]) -> Mapping[str, Link]:
     if not records:
-        return frozenset()
+        return {}
     async with parts.writing, parts.store.begin() as unit:
-        links = await unit.links_of_records(sorted(records))
-    return frozenset(sf_id for sf_id, link in links.items() if link.state.value in ("linked", "blocked"))
+        return await unit.links_of_records(sorted(records))
+
+
+_ADDED_BEFORE = Hold(
+    Outcome.SKIP, "added_once", "A record with this tracking value was added before, for a row that is gone."
+)
 
 
 async def _hits(parts: Parts, step: Step, rule: Identify, cases: Sequence[Case]) -> dict[int, list[Record]]:
@@ -141,6 +197,7 @@ async def _hits(parts: Parts, step: Step, rule: Identify, cases: Sequence[Case])
     if not wanted:
         return {}
     if rule.kind is IdentifyKind.SALESFORCE_ID:
+        wanted = {case: text for case, text in wanted.items() if may_name(step, text)}
         by_id = await parts.records.read(step.object, read_fields(step), sorted(set(wanted.values())))
         return {case: [by_id[text]] for case, text in wanted.items() if text in by_id}
     spellings = sorted({item for text in wanted.values() for item in spelled(text, rule)})
@@ -161,6 +218,12 @@ def _plain(raw: Raw) -> str:
 
 
 def _identifier(rule: Identify, case: Case) -> str | None:
+    if (
+        case.step.adds_once and case.in_doubt
+    ):  # what was sent is what would be found, whatever the row says by now
+        given = [(change.sent or {}).get(rule.salesforce) for change in case.doubted]
+        if any(given):
+            return next(str(text) for text in given if text)
     text = case.row.values.get(rule.column) if case.row is not None else None
     if text:
         return text

@@ -27,9 +27,9 @@ def columns(step: Step, values: Values, references: References) -> dict[str, str
     written: dict[str, str | None] = {}
     for name, value in values.items():
         field = step.by_name[name]
-        if field.column is None:
-            continue
-        keys = references.keys.get(field.lookup, {}) if field.lookup else None
+        if field.column is None or (field.either is not None and value is None):
+            continue  # of two references that share a column, the empty one says nothing
+        keys = references.keys_of(field) if field.lookup else None
         reading = to_postgres(field, value, keys)
         if not reading.absent:
             written[field.column] = None if reading.value is None else str(reading.value)

@@ -1,19 +1,22 @@
 """The worker's writes to Salesforce: marked before they are sent, told apart afterwards."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from daemon.domain.canonical import from_salesforce, to_salesforce
 from daemon.domain.mapping import Kind, Step
 from daemon.domain.plan import Operation, Write
-from daemon.domain.value import Raw, Values
+from daemon.domain.value import Raw, Values, no_values
 from daemon.flow.cases import Case, look_back
 from daemon.flow.delivery import Delivery
 from daemon.flow.parts import Parts
+from daemon.flow.planning import confirmed
 from daemon.ports.failpoints import Failpoint
 from daemon.ports.salesforce import RecordWrite
+from daemon.ports.store import Unit
 from daemon.reconcile.batching import lockable
-from daemon.reconcile.pace import blamed, company
+from daemon.reconcile.pace import blamed, company, tries
 
 ANSWERED_SECONDS: Final = 300.0
 """For so long an answer to some write shows that Salesforce does answer writes."""
@@ -47,8 +50,8 @@ async def _deliver(parts: Parts, step: Step, outgoing: Sequence[Case]) -> None:
     answered = parts.sizes.answered_within(ANSWERED_SECONDS, parts.clock.monotonic())
     for index, (case, result) in enumerate(zip(outgoing, results, strict=True)):
         case.result = result
-        tries = case.ours[-1].attempts + 1
-        case.blamed = index in delivery.alone and blamed(tries, step.retry, others_answered=answered)
+        alone = index in delivery.alone
+        case.blamed = alone and blamed(tries(case.ours), step.retry, others_answered=answered)
 
 
 async def _marked(parts: Parts, wanted: Sequence[Case]) -> list[Case]:
@@ -56,15 +59,32 @@ async def _marked(parts: Parts, wanted: Sequence[Case]) -> list[Case]:
     async with parts.writing:
         async with parts.store.begin() as unit:
             await look_back(unit, wanted)
-        outgoing = [case for case in wanted if not case.overtaken]
+            outgoing = [case for case in wanted if not case.overtaken]
+            await _keep_confirmed(unit, outgoing)
         for case in outgoing:
             assert case.plan.salesforce is not None
             case.sent = case.plan.salesforce.values
         if outgoing:
             marks = {change.id: _stored(case) for case in outgoing for change in case.ours}
             links = [case.link.id for case in outgoing if case.link is not None]
-            await parts.store.mark_sent(marks, links)
+            try:
+                await parts.store.mark_sent(marks, links)
+            except BaseException:
+                for case in outgoing:
+                    case.sent = no_values()  # nothing leaves that is not marked, so nothing is in doubt
+                raise
     return outgoing
+
+
+async def _keep_confirmed(unit: Unit, outgoing: Sequence[Case]) -> None:
+    """What earlier writes in doubt turned out to have done is agreed: the marks of the next ones would hide it."""
+    links = []
+    for case in outgoing:
+        known = confirmed(case)
+        if case.link is not None and known:
+            case.link = replace(case.link, base={**case.link.base, **known})
+            links.append(case.link)
+    await unit.put_links(links)
 
 
 def _locks(step: Step, case: Case) -> frozenset[str]:
@@ -111,8 +131,16 @@ def _record_write(step: Step, case: Case) -> RecordWrite:
 
 
 def raw_values(step: Step, write: Write) -> dict[str, Raw]:
-    """A write's values as Salesforce takes them."""
-    return {name: to_salesforce(step.by_name[name], value) for name, value in write.values.items()}
+    """A write's values as Salesforce takes them. A record that Salesforce looks up itself is named by its value, in an object of its own."""
+    raw: dict[str, Raw] = {}
+    for name, value in write.values.items():
+        field = step.by_name[name]
+        given = to_salesforce(field, value)
+        if field.parent is None or given is None:
+            raw[name] = given
+        else:
+            raw[field.parent.relationship] = {field.parent.field: given}
+    return raw
 
 
 def taken(step: Step, sent: Values) -> Values:

@@ -7,6 +7,7 @@ back, with a reason, and no other.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 from daemon.domain.change import Change, ChangeKind, Source
 from daemon.domain.failure import Failure, FailureKind, Reason
@@ -17,12 +18,15 @@ from daemon.domain.side import Side
 from daemon.domain.value import Value
 from daemon.domain.view import Presence, View
 from daemon.flow.accounts import count_plan, journal_entry, operation_name, outcome_name
-from daemon.flow.deferral import after_failure, after_hold
+from daemon.flow.acting import act, runs
+from daemon.flow.deferral import after_failure, after_hold, conflict_over
 from daemon.flow.effects import Effects, reread
 from daemon.flow.links import account_link, new_link
+from daemon.flow.memberships import pair_by_references
 from daemon.flow.observation import Observation
 from daemon.flow.pairing import Pair, pair_up
 from daemon.flow.parts import Parts
+from daemon.flow.renames import RENAMED, being_renamed
 from daemon.flow.rowwrites import row_write
 from daemon.flow.unseen import restoring, unseen
 from daemon.flow.views import References, postgres_view, salesforce_view
@@ -55,6 +59,8 @@ async def settle(parts: Parts, unit: Unit, observations: Sequence[Observation]) 
 
 async def _settle_group(parts: Parts, unit: Unit, step: Step, group: Sequence[Observation]) -> set[str]:
     pairs = await pair_up(unit, step, group)
+    if step.references:
+        await pair_by_references(unit, parts.steps, step, pairs)
     keys = sorted({pair.key for pair in pairs if pair.key is not None})
     rows = await unit.rows(step, keys) if keys else {}
     references = await References.load(
@@ -62,13 +68,22 @@ async def _settle_group(parts: Parts, unit: Unit, step: Step, group: Sequence[Ob
     )
     effects = Effects()
     pairs = _read_first(parts, pairs, rows, effects)
+    moving = await being_renamed(unit, parts.steps, step, keys)
+    for pair in pairs:
+        if pair.key in moving:
+            pair.result = RowResult(pair.key, failure=RENAMED)
     local = await _decide_all(parts, unit, step, pairs, rows, references)
     await _write_rows(unit, step, pairs, references)
     await parts.failpoints.reach(Failpoint.ROWS_WRITTEN)
     for pair in pairs:
         _account(parts, pair, effects, local.get(pair.key or "", []), references)
-    await _store(parts, unit, effects)
-    return {pair.seen.sf_id for pair in pairs if pair.result and pair.result.failure is HELD_ELSEWHERE}
+    await _store(parts, unit, step, effects)
+    return {pair.seen.sf_id for pair in pairs if pair.result and _undecided(pair.result.failure)}
+
+
+def _undecided(failure: Failure | None) -> bool:
+    """Whether nothing could be decided, whatever the record and the row hold."""
+    return failure is HELD_ELSEWHERE or failure is RENAMED
 
 
 def _read_first(parts: Parts, pairs: Sequence[Pair], rows: Mapping[str, Row], effects: Effects) -> list[Pair]:
@@ -139,10 +154,11 @@ def _decide(step: Step, pair: Pair, ours: View, references: References) -> None:
             complete=seen.complete,
             absent_is_null=seen.absent_is_null,
             times=seen.times,
+            outside=seen.outside,
         )
     else:
         theirs = View(seen.presence, {}, changed_at=seen.at, merged_into=seen.merged_into)
-    link = replace(pair.link, base=_based(pair)) if pair.link else None
+    link = replace(pair.link, base=_based(pair), own=seen.own or pair.link.own) if pair.link else None
     if pair.key is None:
         ours = View(Presence.MISSING, {})
     if link is None and seen.confirmed and pair.key is not None and theirs.presence is Presence.PRESENT:
@@ -162,7 +178,7 @@ def _decide(step: Step, pair: Pair, ours: View, references: References) -> None:
 
 def _just_created(step: Step, pair: Pair, theirs: View, ours: View) -> Plan:
     """The record was made from the row: both agreed on what was sent, and only later changes stand out against it."""
-    link = replace(new_link(pair), base=_based(pair))
+    link = replace(new_link(pair), base=_based(pair), own=pair.seen.own)
     plan = decide(step, link, theirs, ours)
     return replace(plan, link=LinkChange(LinkAction.CREATE, origin=pair.origin or LinkOrigin.CREATED))
 
@@ -200,9 +216,11 @@ def _account(
         _keep_back(parts, pair, effects, hold=hold)
     else:
         effects.settled += [change.id for change in pair.seen.changes]
+        effects.deferred += conflict_over(local, pair.seen.kept)
     account_link(parts, pair, effects, failed=failure is not None)
     if failure is None and pair.hold is None:
         _leave_to_push(parts, pair, effects, local, references)
+        effects.runs += runs(parts, pair)
     _write_down(parts, pair, effects, failure, hold)
 
 
@@ -213,9 +231,9 @@ def _keep_back(
     step = pair.seen.step
     waiting = [change for change in pair.seen.changes if change.side is Side.SALESFORCE]
     effects.settled += [change.id for change in pair.seen.changes if change.side is Side.POSTGRES]
-    undecided = failure is HELD_ELSEWHERE  # what each event told has been compared with nothing yet
-    if undecided:
-        effects.deferred += [after_failure(parts, step, change, HELD_ELSEWHERE) for change in waiting[:-1]]
+    undecided = _undecided(failure)  # what each event told has been compared with nothing yet
+    if undecided and failure is not None:
+        effects.deferred += [after_failure(parts, step, change, failure) for change in waiting[:-1]]
     else:
         effects.settled += [change.id for change in waiting[:-1]]
     last = waiting[-1] if waiting else _told(pair) if undecided else reread(pair)
@@ -264,12 +282,21 @@ def _leave_to_push(
         effects.stored.append(_left_over(parts, pair, [] if rewritten else local))
 
 
+_KINDS: Final = {
+    Operation.CREATE: ChangeKind.CREATE,  # the record is gone: the base cannot stand for it
+    Operation.UPDATE: ChangeKind.UPDATE,
+    Operation.DELETE: ChangeKind.DELETE,
+}
+
+
 def _left_over(parts: Parts, pair: Pair, local: Sequence[Change]) -> Change:
     """A change that goes on with what captured ones began: it is as old as they are, and of the same columns."""
     left = Change(
         step=pair.seen.step.name,
         side=Side.POSTGRES,
-        kind=ChangeKind.DELETE if _deletes(pair.plan) else ChangeKind.UPDATE,
+        kind=_KINDS[pair.plan.salesforce.operation]
+        if pair.plan.salesforce is not None
+        else ChangeKind.UPDATE,
         source=Source.ENGINE,
         at=parts.clock.now(),
         key=pair.key,
@@ -278,10 +305,6 @@ def _left_over(parts: Parts, pair: Pair, local: Sequence[Change]) -> Change:
         return left
     captured = fold(local)
     return replace(left, at=captured.at, values=captured.values, old_values=captured.old_values)
-
-
-def _deletes(plan: Plan) -> bool:
-    return plan.salesforce is not None and plan.salesforce.operation is Operation.DELETE
 
 
 def _rewritten(pair: Pair, references: References) -> bool:
@@ -334,9 +357,11 @@ def _write_down(
     )
 
 
-async def _store(parts: Parts, unit: Unit, effects: Effects) -> None:
+async def _store(parts: Parts, unit: Unit, step: Step, effects: Effects) -> None:
     await unit.put_links(effects.links)
     await parts.failpoints.reach(Failpoint.LINKS_WRITTEN)
+    if effects.runs:
+        await act(parts, unit, step, effects.runs)
     await unit.settle(effects.settled)
     await unit.defer(effects.deferred)
     await unit.store_changes(effects.stored)
@@ -345,13 +370,13 @@ async def _store(parts: Parts, unit: Unit, effects: Effects) -> None:
     if effects.released:
         await unit.release_waiting(effects.released)
     now = parts.clock.now()
-    for step, at in effects.latencies:
+    for owner, at in effects.latencies:
         parts.meter.observe(
             "isthmus_sync_latency_seconds",
             max(0.0, (now - at).total_seconds()),
-            step=step.name,
+            step=owner.name,
             direction="pull",
         )
         parts.meter.gauge(
-            "isthmus_last_applied_timestamp_seconds", now.timestamp(), step=step.name, direction="pull"
+            "isthmus_last_applied_timestamp_seconds", now.timestamp(), step=owner.name, direction="pull"
         )

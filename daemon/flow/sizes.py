@@ -34,6 +34,10 @@ class BatchSizes:
         """Whether Salesforce has answered a write so lately."""
         return self._answered is not None and now - self._answered <= seconds
 
+    def answered_after(self, moment: float) -> bool:
+        """Whether Salesforce has answered a write since then."""
+        return self._answered is not None and self._answered > moment
+
     def may_hint(self, name: str, now: float, every: float) -> bool:
         """Whether an object's slowness has not been told of for so many seconds; it counts as told then."""
         last = self._hinted.get(name)

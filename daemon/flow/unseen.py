@@ -4,7 +4,7 @@ Nothing can prevent that: Salesforce's stamps are whole seconds. It is always de
 own event still arrives, from inside the window that the write left with the link.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
@@ -12,7 +12,7 @@ from typing import Final
 
 from daemon.domain.canonical import from_salesforce
 from daemon.domain.link import Link, Window
-from daemon.domain.mapping import Field
+from daemon.domain.mapping import Field, Step
 from daemon.domain.plan import LedgerEntry, LedgerKind, Operation, Plan, Write
 from daemon.domain.policy import Policy
 from daemon.domain.side import Side
@@ -31,17 +31,47 @@ def unseen(seen: Observation, link: Link | None) -> tuple[LedgerEntry, ...]:
     found: dict[tuple[str, Value], LedgerEntry] = {}
     base = {**link.base, **seen.resolved}
     doubted = replace(link, windows=(*link.windows, seen.doubt)) if seen.doubt is not None else link
+    passed = _passed(seen, [window for window in doubted.windows if window.before])
     for at, values in seen.told:
         windows = doubted.windows_at(at)
         for name, raw in values.items():
             field = seen.step.by_name.get(name)
             if field is None or name not in seen.read:
                 continue
-            given = {window.sent[name] for window in doubted.windows if name in window.sent}
+            if (at, name, from_salesforce(field, raw).value) in passed:
+                continue
+            spoken = (*(w for w in doubted.windows if w.before), *(w for w in windows if not w.before))
+            given = {window.sent[name] for window in spoken if name in window.sent}
             entry = _replaced(field, raw, seen.read[name], base.get(name), windows, at, given)
             if entry is not None:
                 found[name, entry.salesforce] = entry
     return tuple(found.values())
+
+
+def _passed(seen: Observation, windows: Sequence[Window]) -> frozenset[tuple[datetime, str, Value]]:
+    """What was told and replaced by somebody else, as the next word on the field tells: no write of ours came upon it."""
+    last: dict[str, tuple[datetime, str, Value]] = {}
+    found: set[tuple[datetime, str, Value]] = set()
+    for index, (at, values) in enumerate(seen.told):
+        if (at, values) in seen.told[:index]:
+            continue  # told again: it says nothing of what came after
+        told = _canonical(seen.step, values)
+        for name, value in told.items():
+            ours = any(name in window.sent and _any_of(told, window.sent) for window in windows)
+            if name in last and not ours:
+                found.add(last[name])
+            last[name] = (at, name, value)
+    return frozenset(found)
+
+
+def _canonical(step: Step, values: Mapping[str, Raw]) -> dict[str, Value]:
+    fields = (step.by_name[name] for name in values if name in step.by_name)
+    readings = {field.name: from_salesforce(field, values[field.name]) for field in fields}
+    return {name: reading.value for name, reading in readings.items() if not reading.failure}
+
+
+def _any_of(told: Values, sent: Values) -> bool:
+    return any(name in sent and sent[name] == value for name, value in told.items())
 
 
 def _replaced(
@@ -53,7 +83,10 @@ def _replaced(
     at: datetime,
     given: AbstractSet[Value],
 ) -> LedgerEntry | None:
-    """`given` is what any write of ours gave the field, in whatever second: a value that was given back once is not lost."""
+    """`given` is what any write of ours gave the field, in whatever second, and what was told of this one before.
+
+    A value that was given back once is not lost, whatever became of it since.
+    """
     lost, now = from_salesforce(field, told), from_salesforce(field, held)
     if lost.failure or now.failure or lost.value in (base, now.value) or now.value != base:
         return None
@@ -67,6 +100,18 @@ def _replaced(
     return LedgerEntry(
         LedgerKind.UNSEEN, field.name, "same_second", side, base, lost.value, now.value, at, at
     )
+
+
+def told_once(entries: Sequence[LedgerEntry], windows: Sequence[Window]) -> tuple[Window, ...]:
+    """What to keep with the link of values that the ledger tells of now: heard again, they are told and given back no second time."""
+    kept: list[Window] = []
+    for entry in entries:
+        at = entry.salesforce_at
+        if entry.kind is not LedgerKind.UNSEEN or at is None:
+            continue
+        ends = [w.end for w in windows if w.start <= at <= w.end and entry.field in w.before]
+        kept.append(Window(at, max(ends, default=at), {}, {entry.field: entry.salesforce}))
+    return tuple(kept)
 
 
 def restoring(plan: Plan, entries: Sequence[LedgerEntry], ours: Values) -> Plan:

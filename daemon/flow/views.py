@@ -1,6 +1,7 @@
 """From what was read to what a decision is made on: raw values become canonical, references are looked up."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -9,30 +10,31 @@ from daemon.domain.change import Change, Source
 from daemon.domain.failure import Failure
 from daemon.domain.ids import record_id
 from daemon.domain.link import LinkState
-from daemon.domain.mapping import Field, Step, Steps
+from daemon.domain.mapping import PERSON_FIELD, Field, Step, Steps
 from daemon.domain.value import Raw, Value
 from daemon.domain.view import Presence, View
+from daemon.flow.renames import being_renamed
 from daemon.ports.comparing import LinkLookup
 from daemon.ports.store import Row
+from daemon.reconcile.either import chosen
 from daemon.reconcile.settle import with_constants
 from daemon.reconcile.times import corrected, effective_time
 
-CONVERSION_FIELDS: Final = (
-    "IsConverted",
-    "ConvertedContactId",
-    "ConvertedAccountId",
-    "ConvertedOpportunityId",
-)
 ALLOWANCE: Final = timedelta(seconds=2)
 """How far a table's own `updated_at` may run ahead of the capture before it is not believed."""
 
 
 class References:
-    """The pairs that the lookup fields of one batch point to: row keys and record ids, both ways, by step."""
+    """The pairs that the lookup fields of one batch point to: row keys and record ids, both ways, by step.
+
+    `former` are the records of pairs that are no more, by their rows' keys: they tell whether a reference is as it was agreed.
+    """
 
     def __init__(self) -> None:
         self.records: dict[str, dict[str, str]] = {}  # step -> key -> Salesforce id
         self.keys: dict[str, dict[str, str]] = {}  # step -> Salesforce id -> key
+        self.former: dict[str, dict[str, str]] = {}  # step -> key -> Salesforce id
+        self.tables: dict[str, str] = {}  # step -> its table
 
     @classmethod
     async def load(
@@ -49,30 +51,62 @@ class References:
         for field in step.fields:
             if field.lookup is None or field.column is None:
                 continue
-            target = steps.by_name[field.lookup]
             keys = {text for row in rows if (text := row.values.get(field.column)) is not None}
             ids = {_id(raw[field.name]) for raw in raws if raw.get(field.name)}
-            await found._fill(unit, target, keys, {item for item in ids if item is not None})
+            known = {item for item in ids if item is not None}
+            for name in field.looked_up:
+                target = steps.by_name[name]
+                found.tables[name] = target.table.qualified
+                exact = field.either is not None or bool(field.among)
+                await found._fill(unit, steps, target, keys, known, exact=exact)
         return found
 
     def knows(self, field: Field, value: Value) -> bool:
         """Whether a pulled reference can be written as a row's key; true of everything that is no reference."""
         if field.lookup is None or value is None or not field.direction.pulls:
             return True
-        return str(value) in self.keys.get(field.lookup, {})
+        return str(value) in self.keys_of(field)
 
-    async def _fill(self, unit: LinkLookup, target: Step, keys: set[str], ids: set[str]) -> None:
+    def records_of(self, field: Field) -> Mapping[str, str]:
+        """Salesforce ids by row key, of every record that a lookup may mean."""
+        return ChainMap(*(self.records.get(name, {}) for name in field.looked_up))
+
+    def keys_of(self, field: Field) -> Mapping[str, str]:
+        """Row keys by Salesforce id, of every record that a lookup may mean."""
+        return ChainMap(*(self.keys.get(name, {}) for name in field.looked_up))
+
+    async def _fill(
+        self,
+        unit: LinkLookup,
+        steps: Steps,
+        target: Step,
+        keys: set[str],
+        ids: set[str],
+        *,
+        exact: bool,
+    ) -> None:
+        """A parent that is being renamed is not known by either half until its link has followed it.
+
+        `exact`: only records of the step's own object count, where one row may be a record of either of two objects.
+        """
         records = self.records.setdefault(target.name, {})
         back = self.keys.setdefault(target.name, {})
+        former = self.former.setdefault(target.name, {})
         if keys:
             for key, link in (await unit.links_of_rows(target.table.qualified, sorted(keys))).items():
-                if link.state is LinkState.LINKED:
-                    records[key] = link.sf_id
+                if not exact or link.object == target.object:
+                    (records if link.state is LinkState.LINKED else former)[key] = link.sf_id
         if ids:
             for sf_id, link in (await unit.links_of_records(sorted(ids))).items():
-                if link.state is LinkState.LINKED and link.table == target.table.qualified:
+                mine = link.table == target.table.qualified and (not exact or link.object == target.object)
+                if link.state is LinkState.LINKED and mine:
                     back[sf_id] = link.key
         back.update({sf_id: key for key, sf_id in records.items()})
+        for key in await being_renamed(unit, steps, target, (*back.values(), *former)):
+            records.pop(key, None)
+            former.pop(key, None)
+            for sf_id in [sf_id for sf_id, other in back.items() if other == key]:
+                del back[sf_id]
 
 
 def _id(raw: Raw) -> str | None:
@@ -91,6 +125,7 @@ def salesforce_view(
     complete: bool,
     absent_is_null: bool = False,
     times: Mapping[str, datetime] | None = None,
+    outside: bool = False,
 ) -> View:
     """A Salesforce record as a decision sees it.
 
@@ -119,6 +154,8 @@ def salesforce_view(
         failures=failures,
         waiting=waiting,
         converted=_converted(raw),
+        person=step.tells_persons and raw.get(PERSON_FIELD) is True,
+        outside=outside,
     )
 
 
@@ -145,14 +182,16 @@ def postgres_view(
     for field in step.fields:
         if field.column is None or field.column not in row.values:
             continue
-        lookup = references.records.get(field.lookup, {}) if field.lookup else None
+        lookup = references.records_of(field) if field.lookup else None
         reading = from_postgres(field, row.values[field.column], lookup)
         if reading.failure is not None:
             failures[field.name] = reading.failure
         if reading.waiting is not None:
-            waiting[field.name] = reading.waiting
+            named = references.tables.get(field.lookup or "") if field.among else None
+            waiting[field.name] = f"{named}:{row.values[field.column]}" if named else reading.waiting
         if not reading.absent and (reading.failure is None or reading.value is not None):
             values[field.name] = reading.value
+    values, waiting = chosen(step.fields, values, waiting, row.values, references.tables)
     times, last = local_times(step, row, local, offset)
     return View(
         Presence.PRESENT,
@@ -161,7 +200,21 @@ def postgres_view(
         changed_at=last,
         failures=failures,
         waiting=waiting,
+        former=_former(step, row, waiting, references),
+        outside=not row.eligible,
+        elsewhere=not row.routed,
     )
+
+
+def _former(step: Step, row: Row, waiting: Collection[str], references: References) -> dict[str, Value]:
+    """The records of pairs that are no more to which these references of a row still point."""
+    found: dict[str, Value] = {}
+    for field in (step.by_name[name] for name in waiting):
+        key = row.values.get(field.column or "")
+        ended = references.former.get(field.lookup or "", {}).get(key or "")
+        if ended is not None:
+            found[field.name] = ended
+    return found
 
 
 def local_times(

@@ -13,14 +13,17 @@ from daemon.domain.failure import CallFailedError, DatabaseFailedError, Failure,
 from daemon.domain.mapping import Step
 from daemon.domain.side import Side
 from daemon.flow.budget import HELD
+from daemon.flow.campaigns import MemberStatuses
 from daemon.flow.cases import Case, gather, united
-from daemon.flow.deferral import after_until, doubt_schema, keep_still
+from daemon.flow.deferral import after_until, doubt_schema, keep_removed, keep_still
 from daemon.flow.finishing import finish
 from daemon.flow.parts import Parts
 from daemon.flow.planning import load_rows, plan_cases
 from daemon.flow.precautions import take_precautions
 from daemon.flow.reading import read_cases
+from daemon.flow.renames import being_renamed
 from daemon.flow.sending import send
+from daemon.flow.stream import QUICK, REPEATS
 from daemon.ports.failpoints import Failpoint
 from daemon.ports.store import Deferral
 from daemon.reconcile.budget import Stage, goes_ahead
@@ -47,6 +50,7 @@ class Worker:
         self._reload = reload
         self._claim = ClaimSize()
         self._failures = 0
+        self._statuses = MemberStatuses()
 
     async def round(self) -> int:
         """One batch; how many stored changes it held. The batch grows while there is a backlog, and shrinks again."""
@@ -65,10 +69,9 @@ class Worker:
                 await keep_still(self._parts, step, mine)
             elif mine:
                 await self._within_budget(step, mine)
-        orphans = [change.id for change in changes if change.step not in self._parts.steps.by_name]
+        orphans = [change for change in changes if change.step not in self._parts.steps.by_name]
         if orphans:
-            async with self._parts.writing, self._parts.store.begin() as unit:
-                await unit.settle(orphans)
+            await keep_removed(self._parts, orphans)
         self._claim.after(len(changes), self._parts.clock.monotonic() - started, saving=slowed)
         return len(changes)
 
@@ -102,23 +105,37 @@ class Worker:
             cases = await self._load(step, single)
             await read_cases(self._parts, step, cases)
             cases = united(cases)
-            await self._plan(step, cases)
+            cases = await self._plan(step, cases)
+            await self._statuses.before_members(self._parts, step, cases)
             await send(self._parts, step, cases)
         except CallFailedError as error:
             await self._postpone(step, single, cases, error)
             return
         self._health(True, "answering")
         try:
-            async with self._parts.writing, self._parts.store.begin() as unit:
-                await finish(self._parts, unit, step, cases)
-                await self._parts.failpoints.reach(Failpoint.OUTCOMES_WRITTEN)
+            await self._finish(step, cases)
         except DatabaseFailedError as error:
             if error.failure.kind is FailureKind.TRANSIENT:
                 raise
             await self._postpone(step, single, cases, error)
             return
         await self._parts.failpoints.reach(Failpoint.OUTBOUND_DONE)
+        await self._statuses.after_campaigns(self._parts, step, cases)
         self._failures = 0
+
+    async def _finish(self, step: Step, cases: Sequence[Case]) -> None:
+        """Settle. A deadlock or a lost connection undid the whole transaction: it is done again, as long as Salesforce's answers are known."""
+        for attempt in range(1, REPEATS + 1):
+            try:
+                async with self._parts.writing, self._parts.store.begin() as unit:
+                    await finish(self._parts, unit, step, cases)
+                    await self._parts.failpoints.reach(Failpoint.OUTCOMES_WRITTEN)
+            except DatabaseFailedError as error:
+                if error.failure.kind is not FailureKind.TRANSIENT or attempt == REPEATS:
+                    raise
+                await self._parts.clock.sleep(backoff(QUICK, attempt, self._parts.jitter()).total_seconds())
+            else:
+                return
 
     async def _answer_truncate(self, step: Step, changes: Sequence[Change]) -> None:
         """A person answered: every linked row is looked at, and what is gone from the table is deleted across.
@@ -132,15 +149,19 @@ class Worker:
 
     async def _load(self, step: Step, changes: Sequence[Change]) -> list[Case]:
         async with self._parts.writing, self._parts.store.begin() as unit:
-            cases = await gather(unit, step, changes)
+            cases = await gather(unit, self._parts.steps, step, changes)
             await load_rows(unit, step, cases)
         return cases
 
-    async def _plan(self, step: Step, cases: Sequence[Case]) -> None:
+    async def _plan(self, step: Step, cases: Sequence[Case]) -> list[Case]:
+        """Decide. A row that was renamed while Salesforce was read is left as it is stored, and gathered again under its new key."""
         async with self._parts.writing, self._parts.store.begin() as unit:
             await load_rows(unit, step, cases)
+            moving = await being_renamed(unit, self._parts.steps, step, [case.key for case in cases])
+            cases = [case for case in cases if case.key not in moving]
             await plan_cases(self._parts, unit, step, cases)
             await take_precautions(self._parts, unit, step, cases)
+        return cases
 
     async def _postpone(
         self, step: Step, changes: Sequence[Change], cases: Sequence[Case], error: CallFailedError

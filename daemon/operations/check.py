@@ -141,10 +141,35 @@ async def check(configured: Configured, catalogue: Catalogue, database: Database
     findings.append(version_finding(configured.api_version, versions))
     findings += capture_findings(configured.pulled, captured)
     if resolved.steps is not None:
+        findings += await filter_findings(resolved.steps, catalogue, database)
         findings.append(Finding(Level.OK, summary(resolved.steps)))
     order = [Level.PROBLEM, Level.WARNING, Level.OK]
     findings.sort(key=lambda finding: order.index(finding.level))
     return CheckReport(tuple(findings), resolved.steps)
+
+
+async def filter_findings(steps: Steps, catalogue: Catalogue, database: Database) -> list[Finding]:
+    """What each side says of the conditions that it is to judge: they are tried, and nothing stays of it."""
+    found = []
+    for step in steps.ordered:
+        for side, judged in (("Salesforce", step.pull_filter), ("PostgreSQL", step.push_filter)):
+            if judged is None:
+                continue
+            question = (
+                catalogue.condition_fault(step.object, judged.condition)
+                if side == "Salesforce"
+                else database.condition_fault(step)
+            )
+            fault = await _asked(question, side)
+            if fault is not None:
+                what = f"{side} does not take the filter of {step.name}: {fault}"
+                fix = (
+                    "write a condition that holds of a record"
+                    if side == "Salesforce"
+                    else "write a condition on columns that only looks"
+                )
+                found.append(Finding(Level.PROBLEM, what, fix, judged.where, judged.path))
+    return found
 
 
 def remark(level: Level, found: Remark) -> Finding:

@@ -21,6 +21,7 @@ KINDS: Final = (
     *sorted(why.value for why in BY_WORD),
 )
 """What a repair may be limited to: kinds of differences, and explained ones that a side's word decides."""
+_BY_WORD: Final = frozenset(why.value for why in BY_WORD)
 _DELETES: Final = frozenset({Kind.ONLY_SALESFORCE.value, Kind.ONLY_POSTGRES.value})
 
 
@@ -46,7 +47,10 @@ async def compare(
     request = {"where": sorted(where.items()), "share": share, "show": show}
     job = await office.jobs.open(JobKind.COMPARE, name, request, operator)
     await office.inspection.audit(
-        operator=operator, action="compare", request={"step": name, **request}, outcome=f"job {job.id}"
+        operator=operator,
+        action="compare",
+        request={"step": name, **request, "where": dict(where)},
+        outcome=f"job {job.id}",
     )
     return shown(job)
 
@@ -113,6 +117,12 @@ async def _order(office: Office, wish: Wish) -> tuple[Repair, Job]:
     if wish.only is not None and wish.only not in KINDS:
         raise UsageError(
             f"--only {wish.only} is not known", "it names a kind of difference", f"one of: {', '.join(KINDS)}"
+        )
+    if wish.take == "policy" and wish.only in _BY_WORD:
+        raise UsageError(
+            f"--only {wish.only} --from policy closes nothing",
+            "the rules of the step have looked at these and left them as they are: only the word of a side closes them",
+            f"add --from salesforce or --from postgres; or decide them one by one: isthmus conflict list --step {step.name}",
         )
     job = await _last_comparison(office, step)
     request = {"compare": job.id, "take": wish.take, "only": wish.only, "deletes": wish.deletes}

@@ -5,12 +5,16 @@ from functools import partial
 
 from daemon.domain.failure import UsageError
 from daemon.operations import conflicts, record, record_requests, status
+from daemon.operations.actions import action_routes
+from daemon.operations.campaign_routes import campaign_routes
 from daemon.operations.job_routes import job_routes
 from daemon.operations.link_routes import link_routes
 from daemon.operations.loading_routes import loading_routes
 from daemon.operations.masking import masked
 from daemon.operations.office import Office
 from daemon.operations.parameters import PAGE, counted, flag, limit, number, page, text
+from daemon.operations.parked import parked_routes
+from daemon.operations.reloading import config_routes
 from daemon.operations.step_routes import step_routes
 from daemon.ports.api import ApiReply, ApiRequest, Endpoint, Role
 
@@ -26,10 +30,14 @@ def endpoints(office: Office) -> Sequence[Endpoint]:
         Endpoint("GET", "/api/v1/parked", viewer, partial(_parked, office), PAGE | {"step", "code"}),
         Endpoint("GET", "/api/v1/parked/{id}", viewer, partial(_one_parked, office)),
         Endpoint("POST", "/api/v1/parked:retry", operator, partial(_retry, office)),
+        *parked_routes(office),
         *link_routes(office),
+        *action_routes(office),
+        *campaign_routes(office),
         *job_routes(office),
         *loading_routes(office),
         *step_routes(office),
+        *config_routes(office),
         Endpoint("GET", "/api/v1/conflicts", viewer, partial(_conflicts, office), PAGE | {"step"}),
         Endpoint("GET", "/api/v1/conflicts/{id}", viewer, partial(_one_conflict, office)),
         Endpoint("POST", "/api/v1/conflicts/{id}/resolve", operator, partial(_resolve, office)),

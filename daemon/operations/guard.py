@@ -5,12 +5,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from daemon.domain.failure import UsageError
-from daemon.domain.permit import Permit
+from daemon.domain.permit import LONGEST, Permit
 from daemon.flow.deferral import GUARDED
 from daemon.operations.office import Office
 from daemon.ports.comparing import Guard
 
-LONGEST: Final = timedelta(days=7)
 MOST: Final = 10_000_000
 
 

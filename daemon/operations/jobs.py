@@ -27,6 +27,8 @@ async def show(office: Office, number: int) -> dict[str, Any]:
 async def cancel(office: Office, number: int, operator: str) -> dict[str, Any]:
     """Cancel an order; a running one ends at the next place where it can. What it has done already stays. Raises RefusedError."""
     job = await _found(office, number)
+    if job.ended:
+        raise _over(job)
     if job.kind in OWN_KINDS:
         raise RefusedError(
             f"job {number} cannot be cancelled",
@@ -35,16 +37,21 @@ async def cancel(office: Office, number: int, operator: str) -> dict[str, Any]:
         )
     changed = await office.jobs.cancel(number, operator)
     if changed is None:
-        raise RefusedError(
-            f"job {number} cannot be cancelled",
-            f"it has ended: {(await _found(office, number)).state.value}",
-            f"see what it did: isthmus job show {number}",
-        )
+        raise _over(await _found(office, number))
     outcome = "cancelled" if changed.ended else "asked to end"
     await office.inspection.audit(
         operator=operator, action="cancel_job", request={"job": number}, outcome=outcome
     )
     return shown(changed)
+
+
+def _over(job: Job) -> RefusedError:
+    when = "" if job.ended_at is None else f", since {job.ended_at.isoformat(timespec='seconds')}"
+    return RefusedError(
+        f"job {job.id} has ended already",
+        f"it is {job.state.value}{when}: there is nothing left to cancel, and nothing that it did is taken back",
+        f"see what it did: isthmus job show {job.id}",
+    )
 
 
 def shown(job: Job) -> dict[str, Any]:
@@ -55,7 +62,7 @@ def shown(job: Job) -> dict[str, Any]:
         "step": job.step,
         "state": "cancelling" if job.cancelled_by and not job.ended else job.state.value,
         "operator": job.operator,
-        "request": dict(job.request),
+        "request": _request(job),
         "processed": job.processed,
         "expected": job.expected,
         **_pace(job),
@@ -68,6 +75,12 @@ def shown(job: Job) -> dict[str, Any]:
         "due": _text(job.due),
         "result": job.result,
     }
+
+
+def _request(job: Job) -> dict[str, Any]:
+    """The order. The values that limit a comparison stand under the names of their fields, so that they are masked like any other."""
+    where = job.request.get("where")
+    return {**job.request, "where": dict(where)} if isinstance(where, list | tuple) else dict(job.request)
 
 
 def _pace(job: Job) -> Mapping[str, Any]:

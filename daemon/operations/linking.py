@@ -141,7 +141,7 @@ async def _store(office: Office, unit: Unit, proposed: Proposal, take: str) -> d
             Change(step.name, Side.POSTGRES, ChangeKind.UPDATE, Source.OPERATOR, now, None, key),
         ]
     )
-    await unit.release_waiting([sf_id, f"{step.name}:{key}"])
+    await unit.release_waiting([sf_id, f"{step.name}:{key}", f"{step.table.qualified}:{key}"])
     made = (await unit.links_of_rows(step.table.qualified, [key]))[key]
     return {"step": step.name, "key": key, "sf_id": sf_id, **(link_shown(made) or {})}
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from daemon.domain.failure import CallFailedError, FailureKind, UsageError
+from daemon.domain.filter import CONDITION_MOST, one_condition
 from daemon.domain.mapping import Step
 from daemon.flow.loading.bulk import ONE_BY_ONE_A_SECOND
 from daemon.flow.loading.ordered import Order
@@ -16,8 +17,6 @@ from daemon.ports.jobs import Job, JobKind, JobState
 _PASSING: Final = frozenset(
     {FailureKind.TRANSIENT, FailureKind.LIMITED, FailureKind.AUTHENTICATION, FailureKind.PERMISSION}
 )
-_CONDITION_MOST: Final = 4000
-"""Characters of a condition: the query around it has to fit into a request line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,19 +134,9 @@ def _instant(text: str) -> datetime:
 
 def _balanced(condition: str) -> None:
     """Raises UsageError for a condition that would end the brackets around it: it is one condition, and nothing behind it."""
-    depth, quoted, escaped = 0, False, False
-    for letter in condition:
-        if quoted:
-            quoted, escaped = escaped or letter != "'", letter == "\\" and not escaped
-        elif letter == "'":
-            quoted = True
-        else:
-            depth += (letter == "(") - (letter == ")")
-            if depth < 0:
-                break
-    if depth or quoted or not condition.strip() or len(condition) > _CONDITION_MOST:
+    if not one_condition(condition, escapes=True):
         raise UsageError(
             "the condition is not understood",
-            f"its brackets or quotes do not match, or it is empty or longer than {_CONDITION_MOST} characters",
+            f"its brackets or quotes do not match, or it is empty or longer than {CONDITION_MOST} characters",
             "write what stands after WHERE in SOQL, such as: Status = 'Open'",
         )

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from daemon.domain.mapping import Steps
+from daemon.flow.refused import MASK
 from daemon.ports.api import ApiRequest, Role
 
-MASK: Final = "•••"
+_TOLD: Final = frozenset({"message", "where"})
+"""Texts that may quote a value of the fields that they name: what Salesforce said, and a condition in SOQL."""
 _VALUES: Final = frozenset({"base", "salesforce", "postgres"})
 
 
@@ -32,9 +34,10 @@ def _walked(item: Any, names: frozenset[str]) -> Any:
     if not isinstance(item, Mapping):
         return item
     hidden = names | _VALUES if item.get("field") in names else names
-    message = item.get("message")
-    if isinstance(message, str) and any(name in message for name in names):
-        hidden |= {"message"}  # what Salesforce said of a sensitive field may quote it
+    for told in _TOLD & item.keys():
+        text = item[told]
+        if isinstance(text, str) and any(name.casefold() in text.casefold() for name in names):
+            hidden |= {told}
     return {
         name: MASK
         if name in hidden and not isinstance(value, Mapping) and value is not None

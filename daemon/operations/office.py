@@ -9,6 +9,8 @@ from daemon.domain.mapping import Step
 from daemon.flow.loading.ordered import OrderedLoads
 from daemon.flow.parts import Parts
 from daemon.operations.leadership import Leadership
+from daemon.operations.reloading import Configuration
+from daemon.ports.actions import Outbox
 from daemon.ports.comparing import Comparisons
 from daemon.ports.database import Inspection
 from daemon.ports.jobs import Jobs
@@ -16,7 +18,7 @@ from daemon.ports.jobs import Jobs
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """The ports and the rules that operators' acts work with. `about` describes the process: name, leader, components; `leadership` is the lease, `jobs` the long works."""
+    """The ports and the rules that operators' acts work with. `about` describes the process: name, leader, components; `leadership` is the lease, `jobs` the long works, `outbox` the actions that are still to be done."""
 
     parts: Parts
     inspection: Inspection
@@ -25,6 +27,8 @@ class Office:
     jobs: Jobs
     loads: OrderedLoads
     comparisons: Comparisons
+    outbox: Outbox
+    configuration: Callable[[], Configuration | None] = lambda: None
 
     def step(self, name: str) -> Step:
         """A step by its name; NotFoundError if there is none."""

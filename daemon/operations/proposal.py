@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from daemon.domain.canonical import from_salesforce
-from daemon.domain.failure import NotFoundError, RefusedError, UsageError
+from daemon.domain.failure import NotFoundError, RefusedError, TryLaterError, UsageError
 from daemon.domain.link import Link, LinkState
 from daemon.domain.mapping import Step
 from daemon.domain.record_address import RecordAddress, parse_record_address, same_org
@@ -55,6 +55,12 @@ async def propose(
     if row is None:
         raise NotFoundError(
             f"{step.table.qualified} has no row {key}", "no row has that key", "give the primary key as text"
+        )
+    if await unit.renamed([step.name], [key]):
+        raise TryLaterError(
+            f"row {key} of {step.table.qualified} cannot be linked now",
+            "its key has changed, or another row has taken its key, and that is not settled yet",
+            "try again in a few seconds; isthmus parked list shows what may keep it back",
         )
     found = [
         *(await unit.links_of_records([record.id])).values(),

@@ -7,7 +7,8 @@ from functools import partial
 from typing import Any
 
 from daemon.domain.failure import UsageError
-from daemon.operations import comparing, guard
+from daemon.domain.permit import LONGEST
+from daemon.operations import comparing, expectations, guard
 from daemon.operations.comparing import Wish
 from daemon.operations.office import Office
 from daemon.operations.parameters import MOST, counted, text, texts
@@ -22,6 +23,7 @@ def step_routes(office: Office) -> Sequence[Endpoint]:
         Endpoint("POST", f"{path}/repair:preview", Role.VIEWER, partial(_preview, office)),
         Endpoint("POST", f"{path}/repair", Role.OPERATOR, partial(_repair, office)),
         Endpoint("GET", f"{path}/guard", Role.VIEWER, partial(_guard, office)),
+        Endpoint("POST", f"{path}/expectations", Role.OPERATOR, partial(_expectations, office)),
         Endpoint("POST", f"{path}/allow-delete", Role.OPERATOR, partial(_allow, office)),
     )
 
@@ -65,9 +67,15 @@ async def _guard(office: Office, request: ApiRequest) -> ApiReply:
     return ApiReply(await guard.show(office, request.path["step"]))
 
 
+async def _expectations(office: Office, request: ApiRequest) -> ApiReply:
+    found = await expectations.expectations(office, request.path["step"])
+    counted(office, "expectations")
+    return ApiReply(found)
+
+
 async def _allow(office: Office, request: ApiRequest) -> ApiReply:
     amount, lasting = _whole(request.body, "count", 0), _number(request.body, "seconds", 3600)
-    lasting = min(lasting, 10 * guard.LONGEST.total_seconds())
+    lasting = min(lasting, 10 * LONGEST.total_seconds())
     allowed = await guard.allow(
         office, request.path["step"], amount, timedelta(seconds=lasting), request.operator
     )

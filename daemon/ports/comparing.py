@@ -34,6 +34,38 @@ class Standing:
     disputed: Mapping[str, tuple[Value, Value]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Lone:
+    """A record or a row without a link. `why` explains it (`daemon.reconcile.compare.Why`); None: nobody knows of it. `code` is of what waits."""
+
+    id: str
+    why: str | None
+    code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoneRows:
+    """Rows without a link: how many there are by `why`, and some of them one by one."""
+
+    counts: Mapping[str | None, int] = field(default_factory=dict)
+    listed: Sequence[Lone] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """A step in numbers, as PostgreSQL has it.
+
+    `links` counts its links by state. `unsynced` counts the rows that are not linked by what is known of each: `outside_filter`, the state of
+    an ended link, `parked`, `waiting`, the code under which the row was last left alone, or None. `stored` counts the records without any link of
+    which something is stored, by its state.
+    """
+
+    rows: int
+    links: Mapping[str, int] = field(default_factory=dict)
+    unsynced: Mapping[str | None, int] = field(default_factory=dict)
+    stored: Mapping[str, int] = field(default_factory=dict)
+
+
 class LinkLookup(Protocol):
     """Links by either half."""
 
@@ -43,6 +75,10 @@ class LinkLookup(Protocol):
 
     async def links_of_rows(self, table: str, keys: Sequence[str]) -> dict[str, Link]:
         """Links by row key of one table (`schema.name`), in any state."""
+        ...
+
+    async def renamed(self, steps: Sequence[str], keys: Sequence[str]) -> frozenset[str]:
+        """Those of these keys that a stored change of a key takes from a row or gives to one: a link there may be another row's."""
         ...
 
 
@@ -70,6 +106,22 @@ class Look(LinkLookup, Protocol):
 
     async def lone_rows(self, step: Step, limit: int) -> list[str]:
         """Keys of rows of which nothing is known, in the same sense."""
+        ...
+
+    async def lone_records(self, step: Step, ids: Sequence[str]) -> list[Lone]:
+        """Those of these records that have no link, each with what explains it."""
+        ...
+
+    async def weighed_rows(self, step: Step, limit: int) -> LoneRows:
+        """Rows without a link: all counted by what explains it, and at most `limit` of each reason listed."""
+        ...
+
+    async def population(self, step: Step) -> Population:
+        """A step's rows and links in numbers, and what is known of those that are not linked. Set-wise: no row is fetched."""
+        ...
+
+    async def repaired(self, step: Step, since: datetime, after: int, limit: int) -> list[Standing]:
+        """Pairs whose difference was given to the road at `since` or later, in the order of their links' ids, from the one after `after` on."""
         ...
 
 

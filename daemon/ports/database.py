@@ -81,6 +81,10 @@ class Database(Protocol):
         """One table or view by `schema.name` (or a name on the search path), or None."""
         ...
 
+    async def condition_fault(self, step: Step) -> str | None:
+        """What is wrong with a step's filter on rows, in one sentence: PostgreSQL tries it and keeps nothing. None if nothing is."""
+        ...
+
     async def schema_version(self) -> tuple[int, int]:
         """The applied and the newest migration. Applied is 0 where our schema does not exist."""
         ...
@@ -91,6 +95,10 @@ class Database(Protocol):
 
     async def migrate(self) -> Sequence[int]:
         """Apply what is missing, each in its own transaction under a lock time-out; the numbers applied."""
+        ...
+
+    async def make_tables(self, statements: Sequence[str]) -> None:
+        """Run the statements that make a profile's tables, all or none."""
         ...
 
     async def capture_plan(self, steps: Sequence[Step]) -> Sequence[str]:
@@ -207,6 +215,10 @@ class Inspection(Protocol):
         self, *, ids: Sequence[int] = (), step: str | None = None, code: str | None = None, operator: str
     ) -> int:
         """Make parked changes pending again, at once; how many they were. Recorded as an operator's act."""
+        ...
+
+    async def discard(self, ids: Sequence[int], *, reason: str, operator: str) -> int:
+        """Forget parked changes; how many they were. The journal tells of each record, and the act is recorded with its reason."""
         ...
 
     async def instance_url(self) -> str | None:

@@ -6,9 +6,9 @@ by another process, and a portion is settled set-wise as far as nothing about it
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from daemon.domain.change import Source
 from daemon.domain.mapping import Step
@@ -67,8 +67,10 @@ class BookmarkLostError(Exception):
 class BulkRecords(Records, Protocol):
     """Records that can be read in bulk."""
 
-    def sheets(self, name: str, fields: Sequence[str], after: str | None = None) -> AsyncIterator[Sheet]:
-        """Every record of an object through Bulk API 2.0, as the org held it when the read began.
+    def sheets(
+        self, name: str, fields: Sequence[str], after: str | None = None, condition: str = ""
+    ) -> AsyncIterator[Sheet]:
+        """Every record of an object (that meets a condition) through Bulk API 2.0, as the org held it when the read began.
 
         `after` goes on from a bookmark, in another process if need be; raises BookmarkLostError if that cannot be done.
         The read stays in Salesforce, some days long, until `forget_sheets`.
@@ -107,6 +109,7 @@ class LoadState:
 
     `answers` are the stored changes for which it was begun.
     `bookmark` is where to go on: None at the beginning, empty once everything was read and what is missing has been asked after.
+    `outcome` is what became of the records up to there (JSON), in the words of the load.
     """
 
     processed: int
@@ -114,6 +117,7 @@ class LoadState:
     low: datetime
     bookmark: str | None
     answers: frozenset[int] = frozenset()
+    outcome: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +139,14 @@ class Staged:
     """What a portion's records are, beside what was settled at once: indexes into it.
 
     `new` have no link in any state; `open` have one and differ from what was agreed, or are in doubt, or are not linked any more.
+    `behind` were left alone, because a change of theirs is stored; `equal` and `elsewhere`, linked in another step, are numbers.
     """
 
     new: Sequence[int]
     open: Sequence[int]
+    behind: Sequence[int] = ()
+    equal: int = 0
+    elsewhere: int = 0
 
 
 class LoadUnit(Unit, Protocol):
@@ -150,8 +158,20 @@ class LoadUnit(Unit, Protocol):
         """A read begins, for these stored changes, and nothing counts that an earlier one of this kind and step has left."""
         ...
 
-    async def keep_load(self, kind: str, step: str, processed: int, expected: int, bookmark: str) -> None:
-        """Store how far a read has come."""
+    async def keep_load(
+        self,
+        kind: str,
+        step: str,
+        processed: int,
+        expected: int,
+        bookmark: str,
+        outcome: Mapping[str, Any],
+    ) -> None:
+        """Store how far a read has come, and what became of the records up to there (JSON)."""
+        ...
+
+    async def parked_records(self, ids: Sequence[str]) -> dict[str, str | None]:
+        """Those of these records of which a change of the Salesforce side is parked, with the code of the newest."""
         ...
 
     async def note_read(self, kind: str, step: str, ids: Sequence[str]) -> None:
@@ -162,8 +182,8 @@ class LoadUnit(Unit, Protocol):
         """Store a REREAD for every linked record that was not read, unless it was linked since the read began; how many. Rings."""
         ...
 
-    async def end_load(self, kind: str, step: str, *, done: bool) -> None:
-        """Everything was read. Not `done`: something is still to be stored before the load may not be begun again."""
+    async def end_load(self, kind: str, step: str, *, done: bool, outcome: Mapping[str, Any]) -> None:
+        """Everything was read, and this became of it (JSON). Not `done`: something is still to be stored before the load may not be begun again."""
         ...
 
     async def stage(self, step: Step, portion: Portion) -> Staged:

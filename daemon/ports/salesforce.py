@@ -109,6 +109,7 @@ class FieldDescription:
     case_sensitive: bool = False
     filterable: bool = True
     reference_to: tuple[str, ...] = ()
+    relationship: str | None = None
     picklist: tuple[str, ...] = ()
     restricted_picklist: bool = False
     compound: str | None = None
@@ -148,6 +149,10 @@ class Catalogue(Protocol):
         """The org: `id`, `name`, `instance_url`, `user_id`, `username`, `is_sandbox`."""
         ...
 
+    async def condition_fault(self, name: str, condition: str) -> str | None:
+        """What the org says is wrong with a condition in SOQL on an object, in one sentence. None if nothing is."""
+        ...
+
     async def captured_objects(self) -> frozenset[str] | None:
         """The objects selected for Change Data Capture; None if this user may not ask."""
         ...
@@ -174,8 +179,13 @@ class Records(Protocol):
         """Seconds by which Salesforce's clock is ahead of ours, from Date headers; None before the first answer."""
         ...
 
-    async def read(self, name: str, fields: Sequence[str], ids: Sequence[str]) -> dict[str, Record]:
-        """The records that exist among these ids, by id. One call for up to 2,000 ids, several in turn above that."""
+    async def read(
+        self, name: str, fields: Sequence[str], ids: Sequence[str], purpose: str = "fetch"
+    ) -> dict[str, Record]:
+        """The records that exist among these ids, by id. One call for up to 2,000 ids, several in turn above that.
+
+        `purpose` is what the calls are counted as (`daemon.ports.allowance.Gate`).
+        """
         ...
 
     async def read_deleted(self, name: str, ids: Sequence[str]) -> dict[str, Deleted]:
@@ -209,12 +219,18 @@ class Records(Protocol):
         """
         ...
 
-    async def count(self, name: str) -> int:
-        """How many records of an object this user can see."""
+    async def meeting(self, name: str, condition: str, ids: Sequence[str]) -> frozenset[str]:
+        """Those of these records that meet a condition in SOQL, as Salesforce judges it. One call for about 500 ids."""
         ...
 
-    def scan(self, name: str, fields: Sequence[str], *, bulk: bool) -> AsyncIterator[Sequence[Record]]:
-        """Every record of an object, in pages, through Bulk API 2.0 or REST queries. Order is not promised."""
+    async def count(self, name: str, condition: str = "") -> int:
+        """How many records of an object, or of those that meet a condition, this user can see."""
+        ...
+
+    def scan(
+        self, name: str, fields: Sequence[str], *, bulk: bool, condition: str = ""
+    ) -> AsyncIterator[Sequence[Record]]:
+        """Every record of an object (that meets a condition), in pages, through Bulk API 2.0 or REST queries. Order is not promised."""
         ...
 
     async def newest(self, names: Sequence[str]) -> dict[str, datetime]:

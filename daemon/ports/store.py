@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from daemon.domain.change import Change, ChangeState
+from daemon.domain.action import Run
+from daemon.domain.change import Change, ChangeState, Suspicion
 from daemon.domain.failure import Failure
 from daemon.domain.gap import Gap
 from daemon.domain.link import Link
@@ -31,11 +32,14 @@ class Row:
     """One row of the user's: its key as text and its columns in PostgreSQL's text.
 
     `locked` says that another session holds it: these are its committed values, and it must not be written now.
+    `eligible` is false where the step's filter on rows leaves it out, `routed` where another step of the family would make its record.
     """
 
     key: str
     values: Mapping[str, str | None]
     locked: bool = False
+    eligible: bool = True
+    routed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,8 @@ class RowResult:
 class Deferral:
     """What a stored change becomes when it could not be settled. `due` None means: until somebody asks.
 
-    `external_id` is that of a create in whose place this change goes on; None leaves the change with its own.
+    `external_id` is that of a create in whose place this change goes on; None leaves the change with its own. So does a `suspicion` of
+    None: nothing but a later one takes its place.
     """
 
     id: int
@@ -75,6 +80,7 @@ class Deferral:
     advice: str | None = None
     waiting_for: str | None = None
     external_id: str | None = None
+    suspicion: Suspicion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +175,40 @@ class Unit(Protocol):
         """
         ...
 
+    async def act(self, step: Step, runs: Sequence[Run]) -> dict[int, Failure]:
+        """Do the actions of these runs that are done in the database, not as the daemon's own act; store webhooks to be delivered.
+
+        What cannot be done is undone alone and stored to be tried again; the failures by position among the runs.
+        """
+        ...
+
     async def local_changes(self, step: str, keys: Sequence[str]) -> dict[str, list[Change]]:
         """The unsettled captured changes of these rows, oldest first, in any state."""
+        ...
+
+    async def renames(self, steps: Sequence[str], keys: Sequence[str], most: int) -> list[Change]:
+        """Stored changes of a key (kind REKEY) of these steps, in any state, that reach one of these keys from either end, themselves
+        or by others that hang together with them; by their ids. As many as `most` says: there may be more, or earlier ones.
+        """
+        ...
+
+    async def renamed(self, steps: Sequence[str], keys: Sequence[str]) -> frozenset[str]:
+        """Those of these keys that a stored change of a key of one of these steps, in any state, takes from a row or gives to one.
+
+        Until that is followed, a link under such a key may be another row's.
+        """
+        ...
+
+    async def oldest_renames(self, steps: Sequence[str], most: int) -> list[Change]:
+        """The oldest stored changes of a key of these steps, in any state."""
+        ...
+
+    async def call_anew(self, changes: Sequence[Change]) -> None:
+        """Give stored changes the kind, the key and the old key that they carry. The rest of them stays as it is."""
+        ...
+
+    async def record_changes(self, step: str, ids: Sequence[str]) -> dict[str, list[Change]]:
+        """What is pending of these Salesforce records, by their ids, oldest first."""
         ...
 
     async def unsettled_records(self, ids: Sequence[str]) -> frozenset[str]:
@@ -295,10 +333,11 @@ class Store(Protocol):
         """
         ...
 
-    async def look_anew(self, step: str) -> int:
-        """Hold every linked pair of a step for unread: its record is read and compared before anything else is decided about it.
+    async def look_anew(self, step: str, after: int, limit: int) -> tuple[int, int]:
+        """Hold linked pairs of a step for unread, in the order of their links' ids from the one after `after` on: the record of each is
+        read and compared before anything else is decided about it.
 
-        How many they were. The bases stay, so that what changed on either side since they were agreed stands out.
+        How many they were, at most `limit`, and the id of the last link. The bases stay, so that what changed on either side since they were agreed stands out.
         """
         ...
 

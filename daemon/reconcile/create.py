@@ -6,6 +6,8 @@ from daemon.domain.plan import Hold, LinkAction, LinkChange, Operation, Plan, Ru
 from daemon.domain.side import Side
 from daemon.domain.value import NO_VALUES, Value, Values, is_blank
 from daemon.domain.view import View
+from daemon.reconcile.either import nobody, not_linked
+from daemon.reconcile.filtering import left_out
 from daemon.reconcile.holds import mandatory, parked, skip, waits
 
 
@@ -18,6 +20,14 @@ def create_record(step: Step, link: Link | None, postgres: View) -> Plan:
     if step.on_request and (link is None or link.state is LinkState.TOMBSTONE):
         return _nothing(
             Side.SALESFORCE, "on_request", "The step makes records only when an operator asks for one."
+        )
+    if postgres.outside:
+        return Plan(held={Side.SALESFORCE: left_out(Side.POSTGRES)})
+    if postgres.elsewhere and (link is None or link.state is LinkState.TOMBSTONE):
+        return _nothing(
+            Side.SALESFORCE,
+            "other_destination",
+            f"By the step's `when`, the row's record is no {step.object}.",
         )
     fields = [f for f in step.fields if f.direction.pushes and f.createable]
     hold = _hold(fields, postgres)
@@ -36,8 +46,10 @@ def create_row(step: Step, link: Link | None, salesforce: View) -> Plan:
     """A record that PostgreSQL does not have (any more). An undeleted one gets its old key back."""
     if not step.direction.pulls or not step.pull.creates:
         return _nothing(Side.POSTGRES, "no_match", "No row matches, and the step does not create one.")
+    if salesforce.outside:
+        return Plan(held={Side.POSTGRES: left_out(Side.SALESFORCE)})
     fields = [f for f in step.fields if f.direction.pulls and not f.is_constant]
-    hold = _hold(fields, salesforce)
+    hold = not_linked(fields, salesforce.waiting) or _hold(fields, salesforce)
     if hold is not None and not _may_come_later(fields, salesforce, hold):
         return Plan(held={Side.POSTGRES: hold})
     values = {
@@ -66,6 +78,7 @@ def _hold(fields: list[Field], giver: View) -> Hold | None:
     lacking = mandatory(
         (f for f in fields if not f.is_constant and f.name not in giver.waiting), giver.values
     )
+    lacking = lacking or nobody(fields, giver.values, giver.waiting)
     if lacking is not None:
         return lacking
     waiting = {field.name: giver.waiting[field.name] for field in fields if field.name in giver.waiting}
@@ -74,7 +87,8 @@ def _hold(fields: list[Field], giver: View) -> Hold | None:
 
 def _may_come_later(fields: list[Field], giver: View, hold: Hold) -> bool:
     """Whether the record can be made now and its references set afterwards: so a circle of references is written."""
-    return hold.waiting_for is not None and not any(f.mandatory and f.name in giver.waiting for f in fields)
+    needed = [f for f in fields if f.mandatory or f.either is not None]
+    return hold.waiting_for is not None and not any(f.name in giver.waiting for f in needed)
 
 
 def _filled(fields: list[Field], values: Values) -> dict[str, Value]:

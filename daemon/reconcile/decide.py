@@ -3,19 +3,28 @@
 Same inputs, same plan: no clock, no I/O, no exception. The dry run, the explanation and the real run call this.
 """
 
+from dataclasses import replace
+
 from daemon.domain.failure import Reason
 from daemon.domain.link import Link, LinkOrigin, LinkState
 from daemon.domain.mapping import Step
 from daemon.domain.plan import Hold, LinkAction, LinkChange, Operation, Outcome, Plan, Write
-from daemon.domain.policy import ConvertedLead, DeleteConflict, OnDelete
-from daemon.domain.side import Side
+from daemon.domain.policy import Behaviour, ConvertedLead, DeleteConflict, OnDelete, Owned
+from daemon.domain.side import Direction, Side
 from daemon.domain.value import NO_VALUES
 from daemon.domain.view import Presence, View
 from daemon.reconcile.create import create_record, create_row
-from daemon.reconcile.holds import skip
+from daemon.reconcile.diff import as_agreed
+from daemon.reconcile.filtering import acting, arriving, told
+from daemon.reconcile.holds import DELETE_CONFLICT, skip
 from daemon.reconcile.merge import merge
 from daemon.reconcile.settle import settled
 
+_PERSON = "The record is a person account, and the step maps companies or contacts: persons are left out."
+_FROZEN = (
+    "The lead has been converted, and Salesforce changes no converted lead: what the row holds is not sent."
+)
+_MOVED = "The lead has been converted: its row goes on with what it became, and nothing more is sent to the lead."
 _LEAD_TARGET = {ConvertedLead.FOLLOW_CONTACT: "Contact", ConvertedLead.FOLLOW_ACCOUNT: "Account"}
 
 
@@ -37,8 +46,41 @@ def decide(
         return _skipped("blocked", "An operator blocked this pair.")
     if link is not None and link.state is LinkState.UNLINKED:
         return _skipped("unlinked", "An operator parted this pair.")
-    if salesforce.converted and step.converted_lead is not ConvertedLead.IGNORE:
+    if step.deletes_by_row:
+        return _ordered_away(salesforce, postgres)
+    if salesforce.person:
+        return _skipped("person_account", _PERSON)
+    if salesforce.converted and step.converted_lead is ConvertedLead.IGNORE:
+        return _read_only(step, link, salesforce, postgres, origin)
+    if salesforce.converted:
         return _converted(step, link, salesforce, survivor_is_linked=survivor_is_linked)
+    return _halves(step, link, salesforce, postgres, origin, survivor_is_linked=survivor_is_linked)
+
+
+def _read_only(
+    step: Step, link: Link | None, salesforce: View, postgres: View, origin: LinkOrigin | None
+) -> Plan:
+    """A converted lead whose row stays with it: it comes in, and what it would be sent is told and not tried."""
+    coming, theirs, ours = arriving(step, salesforce, postgres)
+    plan = _halves(coming, link, theirs, ours, origin, survivor_is_linked=False)
+    if not step.direction.pushes or postgres.presence is Presence.MISSING:
+        return plan
+    out = [item for item in step.fields if item.direction.pushes]
+    wanted = merge(replace(step, fields=tuple(out)), link.base if link else NO_VALUES, salesforce, postgres)
+    if not wanted.to_salesforce:
+        return plan
+    return replace(plan, held={**plan.held, Side.SALESFORCE: skip("converted_lead", _FROZEN)})
+
+
+def _halves(
+    step: Step,
+    link: Link | None,
+    salesforce: View,
+    postgres: View,
+    origin: LinkOrigin | None,
+    *,
+    survivor_is_linked: bool,
+) -> Plan:
     here, there = salesforce.presence is Presence.PRESENT, postgres.presence is Presence.PRESENT
     if here and there:
         return _both(step, link, salesforce, postgres, origin)
@@ -49,15 +91,35 @@ def decide(
     return _neither(link)
 
 
+def _ordered_away(salesforce: View, postgres: View) -> Plan:
+    """A row of a step that only deletes: the record that it names goes, once; nothing is paired, made or changed."""
+    if postgres.outside:
+        return told(Plan(), salesforce, postgres)
+    if salesforce.presence is Presence.PRESENT and postgres.presence is Presence.PRESENT:
+        return Plan(salesforce=Write(Operation.DELETE))
+    if salesforce.presence is Presence.GONE or postgres.presence is not Presence.PRESENT:
+        return Plan()
+    return _skipped("nothing_to_delete", "The row names no Salesforce record that is there.")
+
+
 def _both(step: Step, link: Link | None, salesforce: View, postgres: View, origin: LinkOrigin | None) -> Plan:
-    found = merge(step, link.base if link else NO_VALUES, salesforce, postgres)
+    left = _left_the_source(step, link, salesforce, postgres)
+    if left is not None:
+        return left
+    step, theirs, ours = acting(step, salesforce, postgres)
+    if not step.fields:
+        return told(Plan(), salesforce, postgres)
+    base = link.base if link else NO_VALUES
+    ours = as_agreed(base, theirs, ours)
+    own = link.own if link is not None and not link.in_doubt else None
+    found = merge(step, base, theirs, ours, own=own)
     if link is None:
         change = LinkChange(LinkAction.CREATE, origin=origin or LinkOrigin.OPERATOR)
     elif link.state is LinkState.LINKED:
         change = LinkChange(LinkAction.KEEP)
     else:
         change = LinkChange(LinkAction.REVIVE, origin=LinkOrigin.UNDELETE)
-    return settled(step, found, change, salesforce, postgres)
+    return told(settled(step, found, change, theirs, ours), salesforce, postgres)
 
 
 def _only_record(step: Step, link: Link | None, salesforce: View, postgres: View) -> Plan:
@@ -93,10 +155,18 @@ def _neither(link: Link | None) -> Plan:
 def _deleted(step: Step, link: Link, gone: Side, *, edited: bool, values: View) -> Plan:
     """One half of a linked pair was deleted; the other one is still there, perhaps with edits nobody has seen."""
     may_travel = (
-        step.direction.pulls and step.pull.creates
+        step.direction.pulls and step.pull.follows_deletes
         if gone is Side.SALESFORCE
-        else step.direction.pushes and step.push.creates
+        else step.direction.pushes and step.push.follows_deletes
     )
+    if gone is Side.POSTGRES and not values.outside and _owns_rows(step):
+        return create_row(step, link, values)
+    if _mirrored(step, gone.other) and values.outside:
+        return Plan(link=LinkChange(LinkAction.END, LinkState.TOMBSTONE))
+    if _mirrored(step, gone.other):
+        return (
+            create_record(step, link, values) if gone is Side.SALESFORCE else create_row(step, link, values)
+        )
     if step.on_delete is OnDelete.KEEP or not may_travel:
         return Plan(
             link=LinkChange(LinkAction.END, LinkState.BROKEN),
@@ -113,11 +183,35 @@ def _deleted(step: Step, link: Link, gone: Side, *, edited: bool, values: View) 
     return Plan(salesforce=write, link=ended) if gone is Side.POSTGRES else Plan(postgres=write, link=ended)
 
 
+def _owns_rows(step: Step) -> bool:
+    """Whether a row that somebody else deleted is made again: it was not theirs."""
+    return step.direction is Direction.PULL and step.owned is Owned.OVERWRITE
+
+
+def _mirrored(step: Step, source: Side) -> bool:
+    """Whether the half that is left is the source of a mirror: then the other half is made again, for it has no say."""
+    if source is Side.POSTGRES:
+        return step.direction is Direction.PUSH and step.push is Behaviour.MIRROR
+    return step.direction is Direction.PULL and step.pull is Behaviour.MIRROR
+
+
+def _left_the_source(step: Step, link: Link | None, salesforce: View, postgres: View) -> Plan | None:
+    """What a mirror does when the half that it shows has left the filter: the other half goes. None where this is not so."""
+    if link is None or link.state is not LinkState.LINKED:
+        return None
+    ended = LinkChange(LinkAction.END, LinkState.TOMBSTONE)
+    if postgres.outside and _mirrored(step, Side.POSTGRES):
+        return Plan(salesforce=Write(Operation.DELETE), link=ended)
+    if salesforce.outside and _mirrored(step, Side.SALESFORCE):
+        return Plan(postgres=Write(Operation.DELETE), link=ended)
+    return None
+
+
 def _delete_conflict(gone: Side) -> Hold:
     kept = "PostgreSQL row" if gone is Side.SALESFORCE else "Salesforce record"
     return Hold(
         Outcome.PARK,
-        "delete_conflict",
+        DELETE_CONFLICT,
         f"It was deleted in {gone.value}, and the {kept} has changes since both last agreed.",
         "Set `delete_conflict` to delete_wins or update_wins, or change the record by hand and retry.",
         Reason.DELETED,
@@ -151,7 +245,8 @@ def _converted(step: Step, link: Link | None, salesforce: View, *, survivor_is_l
         if survivor_is_linked:
             return _left_behind(LinkOrigin.CONVERSION, "converted", found)
         return Plan(
-            link=LinkChange(LinkAction.MOVE, origin=LinkOrigin.CONVERSION, object=target, sf_id=found)
+            link=LinkChange(LinkAction.MOVE, origin=LinkOrigin.CONVERSION, object=target, sf_id=found),
+            held={Side.SALESFORCE: skip("converted_lead", _MOVED)},
         )
     hold = Hold(
         Outcome.PARK,

@@ -1,7 +1,7 @@
 """The three-way difference of fields that move together."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from daemon.domain.mapping import Field
@@ -16,7 +16,7 @@ class Difference:
     A value that a side did not speak of counts as the base: absent is not null. A field that never had a base counts
     as blank there, so that on a first meeting a filled value is taken by the blank side without a quarrel. `known` is
     false where Salesforce's value is neither in the base nor in its view: nothing may be decided about it then.
-    `local_at` is the last instant the local side gives for the unit, whether it left the base or not.
+    `local_at` is the last instant the local side gives for what it speaks of in the unit, whether it left the base or not.
     """
 
     fields: tuple[Field, ...]
@@ -45,6 +45,22 @@ class Difference:
         return self.salesforce == self.postgres
 
 
+def as_agreed(base: Values, salesforce: View, postgres: View) -> View:
+    """The row's view in which a reference waits for nothing that is as both last agreed, and that Salesforce has changed.
+
+    What it points to is no pair any more, and may never be one again: it must not stand in the way of what Salesforce points to now.
+    """
+    same = {
+        name: value
+        for name, value in postgres.former.items()
+        if base.get(name) == value and salesforce.values.get(name, value) != value
+    }
+    if not same:
+        return postgres
+    waiting = {name: reference for name, reference in postgres.waiting.items() if name not in same}
+    return replace(postgres, values={**postgres.values, **same}, waiting=waiting)
+
+
 def difference(unit: Sequence[Field], base: Values, salesforce: View, postgres: View) -> Difference:
     """Compare one unit on both sides with what they last agreed on."""
     bases = tuple(base.get(field.name) for field in unit)
@@ -57,9 +73,15 @@ def difference(unit: Sequence[Field], base: Values, salesforce: View, postgres: 
         postgres=ours,
         salesforce_at=_latest(unit, bases, theirs, salesforce),
         postgres_at=_latest(unit, bases, ours, postgres),
-        local_at=max((at for field in unit if (at := postgres.when(field.name)) is not None), default=None),
+        local_at=max(
+            (at for field in unit if field.name in postgres.values and (at := postgres.when(field.name))),
+            default=None,
+        ),
         based=all(field.name in base for field in unit),
-        known=all(field.name in base or field.name in salesforce.values for field in unit),
+        known=all(
+            field.name in base or field.name in salesforce.values or field.parent is not None
+            for field in unit
+        ),
     )
 
 

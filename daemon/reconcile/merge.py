@@ -1,12 +1,12 @@
 """The merge of a pair whose halves both exist: field by field against the last agreed base."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from daemon.domain.mapping import Field, Step
 from daemon.domain.plan import LedgerEntry, LedgerKind, Rule, Verdict
-from daemon.domain.policy import Policy
+from daemon.domain.policy import Owned, Policy
 from daemon.domain.side import Direction, Side
 from daemon.domain.value import Value, Values
 from daemon.domain.view import View
@@ -25,10 +25,15 @@ class Merge:
     ledger: list[LedgerEntry] = field(default_factory=list)
 
 
-def merge(step: Step, base: Values, salesforce: View, postgres: View) -> Merge:
-    """Decide every field of a pair. Total and deterministic; nothing of the outside is read."""
+def merge(
+    step: Step, base: Values, salesforce: View, postgres: View, *, own: datetime | None = None
+) -> Merge:
+    """Decide every field of a pair. Total and deterministic; nothing of the outside is read.
+
+    `own` is the second of our last write to Salesforce, if its outcome is known.
+    """
     found = Merge()
-    differences = [difference(unit, base, salesforce, postgres) for unit in step.units]
+    differences = [_answered(difference(unit, base, salesforce, postgres), own) for unit in step.units]
     whole = _newest_record(differences, salesforce, postgres)
     for diff in differences:
         if any(item.name in postgres.waiting for item in diff.fields):
@@ -36,8 +41,15 @@ def merge(step: Step, base: Values, salesforce: View, postgres: View) -> Merge:
         elif not diff.known:
             _note(found, diff, Rule.UNKNOWN, None)
         else:
-            _decide_unit(found, diff, whole)
+            _decide_unit(found, diff, whole, puts_back=step.owned is Owned.OVERWRITE)
     return found
+
+
+def _answered(diff: Difference, own: datetime | None) -> Difference:
+    """`local_at` is left out where a record is as our write left it: what Salesforce made of it would become the same again."""
+    if own is None or diff.salesforce_at is None or diff.salesforce_at > own:
+        return diff
+    return replace(diff, local_at=None)
 
 
 def _newest_record(differences: Iterable[Difference], salesforce: View, postgres: View) -> Side | None:
@@ -65,7 +77,7 @@ def _last(record: datetime | None, fields: Iterable[datetime | None]) -> datetim
     return max(known, default=None)
 
 
-def _decide_unit(found: Merge, diff: Difference, whole: Side | None) -> None:
+def _decide_unit(found: Merge, diff: Difference, whole: Side | None, *, puts_back: bool) -> None:
     direction = diff.fields[0].direction
     if diff.agree:
         changed = diff.salesforce_changed or not diff.based
@@ -73,7 +85,9 @@ def _decide_unit(found: Merge, diff: Difference, whole: Side | None) -> None:
     elif direction is Direction.TWO_WAY:
         _two_way(found, diff, whole)
     elif direction is Direction.PULL:
-        _one_way(found, diff, Side.SALESFORCE, changed=diff.salesforce_changed, drifted=diff.postgres_changed)
+        drifted = diff.postgres_changed
+        changed = diff.salesforce_changed or (drifted and puts_back)
+        _one_way(found, diff, Side.SALESFORCE, changed=changed, drifted=drifted)
     else:
         _one_way(found, diff, Side.POSTGRES, changed=diff.postgres_changed, drifted=diff.salesforce_changed)
 
@@ -90,13 +104,21 @@ def _two_way(found: Merge, diff: Difference, whole: Side | None) -> None:
     elif not diff.salesforce_changed:
         _take(found, diff, Side.POSTGRES, Rule.ONLY_POSTGRES)
     else:
-        side = winner(rule, diff.salesforce, diff.postgres, diff.salesforce_at, diff.postgres_at)
+        side = _winner(diff)
         _record(found, diff, LedgerKind.CONFLICT, rule.policy, side)
         if side is None:
             found.base.update(_named(diff.fields, diff.base))
             _note(found, diff, Rule.CONFLICT, None)
         else:
             _take(found, diff, side, Rule.CONFLICT)
+
+
+def _winner(diff: Difference) -> Side | None:
+    """Who wins. Where both halves were there before they met, nobody has changed anything: `push_always` takes the newer value then."""
+    rule = diff.fields[0].conflict
+    if rule.policy is Policy.PUSH_ALWAYS and not diff.based:
+        return newest(rule, diff.salesforce_at, diff.postgres_at)
+    return winner(rule, diff.salesforce, diff.postgres, diff.salesforce_at, diff.postgres_at)
 
 
 def _pull(found: Merge, diff: Difference) -> None:
@@ -118,7 +140,10 @@ def _not_newer(diff: Difference) -> bool:
 
 
 def _one_way(found: Merge, diff: Difference, giver: Side, *, changed: bool, drifted: bool) -> None:
-    """A field with one direction: the giver's change is taken; the taker's own change is noted and left alone."""
+    """A field with one direction: the giver's change is taken; the taker's own change is noted and left alone.
+
+    A local edit that is to be put back counts as a change of the giver's: the taker is given what Salesforce holds.
+    """
     constant = diff.fields[0].is_constant
     if drifted and not constant:
         _record(found, diff, LedgerKind.DRIFT, "direction", giver if changed else None)

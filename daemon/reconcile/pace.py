@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from daemon.domain.change import Change
+from daemon.domain.change import Change, Suspicion
 from daemon.domain.failure import Failure, FailureKind, Reason
 from daemon.domain.mapping import Retry
 
@@ -14,7 +14,6 @@ LARGEST: Final = 200
 UNANSWERED: Final = "unanswered_alone"
 """The code of a change whose write went out alone, again and again, and was never answered."""
 
-UNANSWERED_CODES: Final = frozenset({"UNKNOWN_OUTCOME", UNANSWERED})
 MOST_TRIES: Final = 5
 """A record to which a failing request or a lock was brought down is parked after so many tries."""
 
@@ -44,11 +43,39 @@ def company(changes: Sequence[Change]) -> int:
     """
     most = LARGEST
     for change in changes:
-        if change.code == UNANSWERED or (change.reason or "").startswith(f"{Reason.ROW_LOCK}:"):
-            most = 1
-        elif change.code in UNANSWERED_CODES:
-            most = min(most, max(1, LARGEST // _STEP**change.attempts))
+        match change.suspicion:
+            case Suspicion.ALONE | Suspicion.LOCKED:
+                most = 1
+            case Suspicion.UNANSWERED:
+                most = min(most, max(1, LARGEST // _STEP**change.attempts))
+            case None:
+                pass
     return most
+
+
+def tries(changes: Sequence[Change]) -> int:
+    """How often the newest of these changes has been tried, this time included. An edit does not clear what it stands in for."""
+    return 1 + max(c.attempts for c in changes if c is changes[-1] or c.suspicion is not None)
+
+
+def suspicion(failure: Failure, *, shared: bool, alone: bool) -> Suspicion | None:
+    """What a failed write lets us fear of its change. `shared`: it is that of the whole request; `alone`: the change is to blame."""
+    if failure.kind is FailureKind.UNKNOWN_OUTCOME:
+        return Suspicion.ALONE if alone else Suspicion.UNANSWERED
+    if failure.kind is not FailureKind.TRANSIENT or failure.until is not None:
+        return None
+    if failure.reason is Reason.ROW_LOCK:
+        return Suspicion.LOCKED
+    return Suspicion.UNANSWERED if shared else None
+
+
+def turned_away(failure: Failure) -> bool:
+    """Whether a whole request failed in a way that says: nothing was done, and Salesforce would do nothing at all just now."""
+    return (
+        failure.kind is FailureKind.TRANSIENT
+        and failure.reason is not Reason.ROW_LOCK
+        and failure.until is None
+    )
 
 
 def affordable(companies: Sequence[int]) -> list[int]:

@@ -9,6 +9,7 @@ from daemon.domain.plan import Hold, LinkChange, Operation, Plan, Rule, Verdict,
 from daemon.domain.side import Side
 from daemon.domain.value import Value, Values
 from daemon.domain.view import View
+from daemon.reconcile.either import not_linked
 from daemon.reconcile.holds import mandatory, parked, skip, waits
 from daemon.reconcile.merge import Merge
 
@@ -21,7 +22,7 @@ def settled(step: Step, found: Merge, link: LinkChange, salesforce: View, postgr
     incoming = {name: value for name, value in found.to_postgres.items() if name not in late}
 
     out_hold = _hold_outgoing(step, outgoing, postgres)
-    in_hold = _hold_incoming(step, incoming, salesforce)
+    in_hold = _hold_incoming(step, incoming, salesforce, postgres)
     if out_hold is not None:
         outgoing = {}
     if in_hold is not None:
@@ -76,17 +77,22 @@ def _hold_outgoing(step: Step, outgoing: Values, postgres: View) -> Hold | None:
         return waits(blocking)
     if not outgoing:
         return None
+    if step.adds_once:
+        return skip("added_once", "The step adds records and never changes them; this one was added.")
     if not step.push.updates:
         return skip("create_only", "The step only creates in Salesforce; what exists there is left alone.")
     return mandatory((f for f in step.fields if f.direction.pushes and not f.is_constant), postgres.values)
 
 
-def _hold_incoming(step: Step, incoming: Values, salesforce: View) -> Hold | None:
+def _hold_incoming(step: Step, incoming: Values, salesforce: View, postgres: View) -> Hold | None:
     failure = _failure(step, incoming, salesforce, Side.POSTGRES)
     if failure is not None:
         return parked(failure)
     if not incoming:
         return None
+    still = not_linked(step.fields, {**postgres.waiting, **salesforce.waiting})
+    if still is not None:
+        return still
     if not step.pull.updates:
         return skip("create_only", "The step only creates in PostgreSQL; what exists there is left alone.")
     spoken = (f for f in step.fields if f.direction.pulls and f.name in salesforce.values)

@@ -21,6 +21,11 @@ class Environment(StrEnum):
     SCRATCH = "scratch"
     EMULATOR = "emulator"
 
+    @property
+    def sandbox(self) -> bool | None:
+        """Whether such an org calls itself a sandbox; None where that says nothing."""
+        return {Environment.PRODUCTION: False, Environment.EMULATOR: None}.get(self, True)
+
 
 class JwtAuth(Section):
     """JWT bearer: a certificate that the connected app knows. Nothing to renew by hand; the best choice for a server."""
@@ -61,8 +66,8 @@ class RefreshTokenAuth(Section):
     """Consumer key of the connected app."""
     client_secret: Secret | None = None
     """Consumer secret, where the app asks for it."""
-    refresh_token: Secret
-    """The first refresh token. Where the app rotates them, the newest is stored in the database."""
+    refresh_token: Secret | None = None
+    """The first refresh token. Left out, the database keeps the one that `isthmus connect salesforce` gets. Where the app rotates them, the newest is stored in the database."""
 
 
 Auth = Annotated[JwtAuth | ClientCredentialsAuth | RefreshTokenAuth, Field(discriminator="flow")]

@@ -11,10 +11,13 @@ from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
+from daemon.settings.campaigns import CampaignSettings, campaign_steps
 from daemon.settings.connections import DatabaseSettings, SalesforceSettings
 from daemon.settings.errors import Origin, Problem, SettingsError
+from daemon.settings.filters import FilterSettings
 from daemon.settings.merge import Path, merged, origins, plain
 from daemon.settings.models import Settings
+from daemon.settings.profile import profile_problems, with_profile
 from daemon.settings.rules import Known, broken_rules
 from daemon.settings.scalars import Section
 from daemon.settings.secrets import CredentialSecret, EnvSecret, FileSecret, Places, SecretError
@@ -30,16 +33,19 @@ OVERRIDES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def load(paths: Sequence[FilePath], environ: Mapping[str, str]) -> Settings:
+def load(
+    paths: Sequence[FilePath], environ: Mapping[str, str], instead: Mapping[FilePath, str] | None = None
+) -> Settings:
     """The settings of one or more files, merged from left to right, with what the environment may override.
 
-    No secret is read. Raises SettingsError with every problem that was found.
+    A text in `instead` stands for what its file holds: an edit that is not saved yet. No secret is read. Raises SettingsError with every problem that was found.
     """
     blocks: list[Block] = []
     problems: list[Problem] = []
     for path in paths:
         try:
-            blocks.append(read(path))
+            text = (instead or {}).get(path)
+            blocks.append(read(path) if text is None else parse(text, str(path)))
         except SourceError as error:
             problems += error.problems
     if not paths:
@@ -97,16 +103,21 @@ def _overrides(environ: Mapping[str, str]) -> list[Block]:
 
 
 def _settings(blocks: list[Block], places: Places) -> Settings:
-    tree = merged(blocks)
+    written = merged(blocks)
+    fixed = list(profile_problems(written, origins(written)))
+    tree = with_profile(written)
     raw, where = plain(tree), origins(tree)
     try:
         settings = Settings.model_validate(raw, context=places)
     except ValidationError as error:
         problems = problems_of(error, Settings, where)
-        raise SettingsError([*problems, *broken_rules(_standing(raw), where)]) from None
-    problems = broken_rules(_standing(raw), where)
+        raise SettingsError([*fixed, *problems, *broken_rules(_standing(raw), where)]) from None
+    problems = [*fixed, *broken_rules(_standing(raw), where)]
     if problems:
         raise SettingsError(problems)
+    if settings.campaigns is not None:
+        more = campaign_steps(settings.campaigns, settings.steps)
+        settings = settings.model_copy(update={"steps": (*settings.steps, *more)})
     return settings.located(where)
 
 
@@ -121,7 +132,16 @@ def _standing(raw: Mapping[str, Any]) -> Known:
         defaults=_valid(DefaultSettings, raw.get("defaults", {})),
         steps=tuple((index, step) for index, step in valid if step is not None),
         names=tuple(_step_name(step) for step in listed),
+        filters=_filters(raw.get("filters")),
+        campaigns=_valid(CampaignSettings, raw["campaigns"]) if raw.get("campaigns") is not None else None,
     )
+
+
+def _filters(raw: Any) -> dict[str, FilterSettings]:
+    listed = raw if isinstance(raw, dict) else {}
+    rules = {name: {"rules": item} if isinstance(item, list) else item for name, item in listed.items()}
+    found = {name: _valid(FilterSettings, item) for name, item in rules.items()}
+    return {name: settings for name, settings in found.items() if settings is not None}
 
 
 def _step_name(raw: Any) -> str | None:

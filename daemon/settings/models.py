@@ -1,23 +1,17 @@
 """The whole configuration as one value."""
 
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator, Field, PrivateAttr
+from pydantic import Field, PrivateAttr
 
+from daemon.settings.campaigns import CampaignSettings
 from daemon.settings.connections import DatabaseSettings, SalesforceSettings
 from daemon.settings.errors import Origin
+from daemon.settings.filters import Saved
 from daemon.settings.merge import Origins, Path
-from daemon.settings.scalars import Section, Text, refuse
+from daemon.settings.scalars import Identifier, Section, Text
 from daemon.settings.service import HttpSettings, LogSettings, RetentionSettings
 from daemon.settings.steps import DefaultSettings, StepSettings
-
-
-def _profile(raw: Any) -> Any:
-    if raw == "default":
-        raise refuse(
-            "the built-in profile is not in this version", "write `profile: custom` and list the steps"
-        )
-    return raw
 
 
 class Settings(Section):
@@ -27,16 +21,20 @@ class Settings(Section):
     """Version of this format."""
     name: Text = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
     """Name of this pair of org and database; shown in logs and metrics, and sent along with every write."""
-    profile: Annotated[Literal["custom"], BeforeValidator(_profile)] = "custom"
-    """custom: the steps are exactly those listed here."""
+    profile: Literal["default", "custom"] = "custom"
+    """default: the built-in steps over the tables of docs/how-to/default-profile.md. custom: the steps are exactly those listed here."""
     salesforce: SalesforceSettings
     """The Salesforce org."""
     database: DatabaseSettings
     """The PostgreSQL database."""
     defaults: DefaultSettings = DefaultSettings()
     """What every step inherits."""
-    steps: tuple[StepSettings, ...] = Field(min_length=1)
-    """The relations between tables and objects."""
+    filters: dict[Identifier, Saved] = Field(default_factory=dict)
+    """Filters that are saved under a name, for steps to load."""
+    steps: tuple[StepSettings, ...] = Field(default=(), min_length=1, validate_default=True)
+    """The relations between tables and objects. With `profile: default` they are built in, and none is written."""
+    campaigns: CampaignSettings | None = None
+    """Campaigns with their members and statuses. Each is linked by an operator: isthmus campaign."""
     http: HttpSettings = HttpSettings()
     """What the daemon listens on."""
     log: LogSettings = LogSettings()

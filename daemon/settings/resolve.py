@@ -8,24 +8,32 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
-from daemon.domain.mapping import DeleteGuard, HeldField, Retry, Step, Steps
-from daemon.domain.policy import ConflictRule, Create, DeleteConflict, OnDelete
+from daemon.domain.mapping import DeleteGuard, Field, HeldField, Retry, Step, Steps, Table
+from daemon.domain.policy import Behaviour, ConflictRule, Create, DeleteConflict, OnDelete
 from daemon.ports.database import TableDescription
 from daemon.ports.salesforce import ObjectDescription
+from daemon.settings.behaviour_rules import PUSH_ONLY
 from daemon.settings.errors import Problem, did_you_mean
 from daemon.settings.merge import Path
 from daemon.settings.models import Settings
+from daemon.settings.resolution.actions import inserted_tables, resolved_actions
+from daemon.settings.resolution.campaigns import with_campaigns
 from daemon.settings.resolution.fields import Sides, check_groups, conflict_rule, resolved_field
+from daemon.settings.resolution.filters import pull_filter, push_filter
 from daemon.settings.resolution.findings import OBJECTS, TABLES, Findings
 from daemon.settings.resolution.identify import resolved_identify
+from daemon.settings.resolution.joins import with_joins
 from daemon.settings.resolution.lookups import check_lookups
 from daemon.settings.resolution.order import ordered
+from daemon.settings.resolution.parents import with_parents
+from daemon.settings.resolution.persons import tells_persons
 from daemon.settings.resolution.required import (
     check_object_rights,
     check_required_columns,
     check_required_fields,
 )
 from daemon.settings.resolution.tables import resolved_table
+from daemon.settings.resolution.tracking import with_tracking
 from daemon.settings.steps import DeleteGuardSettings, RetrySettings, StepSettings
 
 COMMON_OBJECTS: Final = (
@@ -53,12 +61,20 @@ class Resolution:
 
 def wanted_objects(settings: Settings) -> tuple[str, ...]:
     """The Salesforce objects that `resolve` needs descriptions of."""
-    return tuple(dict.fromkeys(step.salesforce.object for step in settings.steps if step.enabled))
+    steps = [step for step in settings.steps if step.runs]
+    parents = [
+        f.lookup.object for step in steps for f in step.fields if f.lookup is not None and f.lookup.object
+    ]
+    return tuple(dict.fromkeys([*(step.salesforce.object for step in steps), *parents]))
 
 
 def wanted_tables(settings: Settings) -> tuple[str, ...]:
     """The tables that `resolve` needs descriptions of, as the configuration spells them."""
-    return tuple(dict.fromkeys(step.postgres.table for step in settings.steps if step.enabled))
+    steps = [step for step in settings.steps if step.runs]
+    named = [step.postgres.table for step in steps] + [
+        name for step in steps for name in inserted_tables(step)
+    ]
+    return tuple(dict.fromkeys(named))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +105,15 @@ def resolve_without(
     """The steps that are not left out, as far as they could be resolved and in the order of the configuration, and what was found."""
     findings = Findings(settings)
     steps: list[Step] = []
+    sources: list[Step] = []
     for index, step in enumerate(settings.steps):
-        if step.enabled and index not in left_out.steps:
+        if step.runs and index not in left_out.steps:
             held = frozenset(place for owner, place in left_out.fields if owner == index)
             found = _step(settings, step, held, ("steps", index), objects, tables, findings)
             if found is not None:
-                steps.append(found)
+                (steps if step.postgres.through is None else sources).append(found)
+    steps = with_joins(settings, steps, sources, findings)
+    steps = with_campaigns(settings.campaigns, steps)
     _check_pairs(settings, steps, findings)
     check_lookups(settings, objects, {step.name: step for step in steps}, findings)
     return steps, findings
@@ -132,7 +151,7 @@ def _step(
         return None
     inherited = conflict_rule(settings.defaults.conflict, ConflictRule())
     sides = Sides(step, described, found, conflict_rule(step.conflict, inherited))
-    return _between(settings, sides, held, at, findings)
+    return _between(settings, sides, held, objects, tables, at, findings)
 
 
 def _no_object(
@@ -146,7 +165,13 @@ def _no_object(
 
 
 def _between(
-    settings: Settings, sides: Sides, held: Collection[int], at: Path, findings: Findings
+    settings: Settings,
+    sides: Sides,
+    held: Collection[int],
+    objects: Mapping[str, ObjectDescription],
+    tables: Mapping[str, TableDescription],
+    at: Path,
+    findings: Findings,
 ) -> Step | None:
     step, defaults = sides.step, settings.defaults
     table = resolved_table(step, sides.table, at, findings)
@@ -156,8 +181,13 @@ def _between(
         if index not in held
     ]
     fields = tuple(field for field in found if field is not None)
+    if step.postgres.through is not None:
+        return None if table is None else _source(sides, table, fields)
     identify = resolved_identify(sides, at, findings)
-    on_delete = step.on_delete or defaults.on_delete or OnDelete.PROPAGATE
+    fields = with_tracking(
+        sides, with_parents(sides, fields, held, objects, at, findings), identify, at, findings
+    )
+    on_delete = _on_delete(step, defaults.on_delete)
     check_object_rights(sides, on_delete, at, findings)
     check_groups(fields, at, findings)
     if len(fields) == len(found):  # or a field that is wrong would also be missed
@@ -183,8 +213,36 @@ def _between(
         batch_size=step.batch_size or defaults.batch_size or BATCH_SIZE,
         retry=_retry(step.retry, defaults.retry),
         depends_on=step.depends_on,
+        actions=resolved_actions(step, table, tables, at, findings),
         held=held_fields(step, held),
+        pull_filter=pull_filter(settings, sides, at, findings),
+        push_filter=push_filter(settings, sides, table.key, fields, at, findings),
+        owned=step.pull.owned,
+        tells_persons=tells_persons(sides.object, [field.salesforce for field in step.fields]),
     )
+
+
+def _source(sides: Sides, table: Table, fields: tuple[Field, ...]) -> Step:
+    """A step that speaks for another one's records, as far as its table and fields go."""
+    step = sides.step
+    return Step(step.name, sides.object.name, table, step.direction, fields, updated_at=step.postgres.updated_at)
+
+
+def _on_delete(step: StepSettings, default: OnDelete | None) -> OnDelete:
+    """What deletes do. A mirror deletes whatever the defaults say, and what only adds or deletes by row never does."""
+    running = [
+        b
+        for runs, b in (
+            (step.direction.pushes, step.push.behaviour),
+            (step.direction.pulls, step.pull.behaviour),
+        )
+        if runs
+    ]
+    if Behaviour.MIRROR in running:
+        return OnDelete.PROPAGATE
+    if step.direction.pushes and step.push.behaviour in PUSH_ONLY:
+        return OnDelete.KEEP
+    return step.on_delete or default or OnDelete.PROPAGATE
 
 
 def held_fields(step: StepSettings, places: Collection[int]) -> tuple[HeldField, ...]:

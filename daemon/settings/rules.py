@@ -3,16 +3,21 @@
 Each rule looks at what stands by itself and gives problems; none depends on another one having passed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from daemon.domain.policy import Owned
+from daemon.domain.side import Direction
+from daemon.settings.campaigns import CampaignSettings, campaign_complaints
 from daemon.settings.connections import DatabaseSettings, SalesforceSettings
 from daemon.settings.errors import Problem, suggestion
+from daemon.settings.filters import FilterSettings, filter_complaints, saved_complaints
 from daemon.settings.host_rules import database_problems, salesforce_problems
 from daemon.settings.merge import Origins, Path
 from daemon.settings.rule import Complaint
 from daemon.settings.step_rules import step_complaints
-from daemon.settings.steps import DefaultSettings, Inheritable, StepSettings
+from daemon.settings.steps import DefaultSettings, Inheritable, StepSettings, ThroughSettings
+from daemon.settings.through_rules import spoken_for_complaints
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,8 @@ class Known:
     defaults: DefaultSettings | None
     steps: Sequence[tuple[int, StepSettings]]
     names: Sequence[str | None]
+    filters: Mapping[str, FilterSettings]
+    campaigns: CampaignSettings | None = None
 
 
 def broken_rules(known: Known, origins: Origins) -> list[Problem]:
@@ -41,13 +48,19 @@ def _complaints(known: Known, origins: Origins) -> Iterator[Complaint]:
         yield from database_problems(known.database)
     if known.defaults is not None:
         yield from _waits(known.defaults, ("defaults",))
+    yield from saved_complaints(known.filters)
     yield from _repeated_names(known.names, origins)
     yield from _repeated_pairs(known)
+    yield from _shared_rows(known)
+    yield from _companies_as_people(known)
     for index, step in known.steps:
         yield from _waits(step, ("steps", index))
         yield from step_complaints(step, ("steps", index))
+        yield from _filters(known, index, step)
         yield from _references(known, index, step)
     yield from _cycle(known)
+    if known.campaigns is not None:
+        yield from campaign_complaints(known.campaigns, [step for _, step in known.steps], known.names)
 
 
 def _waits(settings: Inheritable, at: Path) -> Iterator[Complaint]:
@@ -86,6 +99,41 @@ def _repeated_pairs(known: Known) -> Iterator[Complaint]:
             yield Complaint(("steps", index, "postgres", "table"), what, "put the fields into one step")
 
 
+def _shared_rows(known: Known) -> Iterator[Complaint]:
+    """Rows that two steps work with belong to neither alone."""
+    tables = [step.postgres.table for _, step in known.steps if step.enabled]
+    for index, step in known.steps:
+        if step.enabled and step.pull.owned is not Owned.OFF and tables.count(step.postgres.table) > 1:
+            what = f"{step.postgres.table} is the table of another step too, whose edits it would hinder"
+            yield Complaint(
+                ("steps", index, "pull", "owned"), what, "remove it, or give each step a table of its own"
+            )
+
+
+def _companies_as_people(known: Known) -> Iterator[Complaint]:
+    """An Account is a company: it never becomes a row of people. Its name may come with a person, through that person's own step."""
+    people = {
+        step.postgres.table: step.name
+        for _, step in known.steps
+        if step.enabled and step.salesforce.object.casefold() in ("contact", "lead")
+    }
+    for index, step in known.steps:
+        other = people.get(step.postgres.table)
+        if not (
+            step.enabled and other and step.salesforce.object.casefold() == "account" and step.direction.pulls
+        ):
+            continue
+        what = f"the step {other} keeps people in {step.postgres.table}, and an Account is no person"
+        fix = "give the accounts a table of their own, and let people point to it with a lookup on AccountId"
+        yield Complaint(("steps", index, "postgres", "table"), what, fix)
+
+
+def _filters(known: Known, index: int, step: StepSettings) -> Iterator[Complaint]:
+    for side, settings in ((Direction.PULL, step.pull.filter), (Direction.PUSH, step.push.filter)):
+        at: Path = ("steps", index, side.value, "filter")
+        yield from filter_complaints(settings, known.filters, step.direction, side, at)
+
+
 def _references(known: Known, index: int, step: StepSettings) -> Iterator[Complaint]:
     at: Path = ("steps", index)
     for place, name in enumerate(step.depends_on):
@@ -94,8 +142,20 @@ def _references(known: Known, index: int, step: StepSettings) -> Iterator[Compla
         else:
             yield from _reference(known, name, (*at, "depends_on", place))
     for place, field in enumerate(step.fields):
-        if field.lookup is not None:
+        if field.lookup is not None and field.lookup.step is not None:
             yield from _reference(known, field.lookup.step, (*at, "fields", place, "lookup", "step"))
+        for number, name in enumerate(field.lookup.steps if field.lookup is not None else ()):
+            yield from _reference(known, name, (*at, "fields", place, "lookup", "steps", number))
+    if step.postgres.through is not None:
+        yield from _through(known, step, step.postgres.through, (*at, "postgres", "through", "step"))
+
+
+def _through(known: Known, step: StepSettings, through: ThroughSettings, at: Path) -> Iterator[Complaint]:
+    """Rows that speak for the records of another step, which must send what they say."""
+    yield from _reference(known, through.step, at)
+    for _, other in known.steps:
+        if other.name == through.step:
+            yield from spoken_for_complaints(step, other, at)
 
 
 def _reference(known: Known, name: str, at: Path) -> Iterator[Complaint]:

@@ -131,3 +131,14 @@ def _name(name: str) -> str:
 
 ColumnName = Annotated[Text, AfterValidator(_name)]
 """The name of a column as the catalogue spells it, without quotes."""
+
+
+def _table_name(name: str) -> str:
+    parts = name.split(".")
+    if len(parts) > 2 or not all(parts) or "\x00" in name or any(len(part.encode()) > 63 for part in parts):
+        raise refuse("is no table name", "write SCHEMA.TABLE, as the catalogue spells it")
+    return name
+
+
+TableName = Annotated[Text, AfterValidator(_table_name)]
+"""The name of a table or view as `schema.name`, as the catalogue spells it, without quotes."""

@@ -7,7 +7,9 @@ without a restart, and its value is in no representation of the settings.
 
 import os
 import stat
+import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final
@@ -41,6 +43,17 @@ class SecretError(ConfigurationError):
     def __init__(self, why: str, fix: str) -> None:
         super().__init__("a secret cannot be read", why, fix)
 
+    @classmethod
+    def of_writing(cls, path: Path, why: str) -> "SecretError":
+        """The error of a secret that cannot be kept in its file."""
+        error = cls(f"{path}: {why}", "Run it as the user that runs isthmus, and let that user write the folder.")
+        error.what = "a secret cannot be written"
+        return error
+
+
+class SecretMissingError(SecretError):
+    """A secret that is nowhere: its file, credential or variable does not exist (yet)."""
+
 
 class _Kept(Section):
     """What every kind of secret shares: it is bound to the places of the load that made it."""
@@ -69,8 +82,39 @@ class FileSecret(_Kept):
 
     def read(self) -> str:
         """The file's content, less one newline at its end. Raises SecretError."""
-        path = self._places.folder / self.file
-        return _content(path, strict=True)
+        return _content(self.path, strict=True)
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._places.folder / self.file
+
+    def may_be_kept(self) -> None:
+        """Raises SecretError where no file could be written in the place of this one."""
+        folder = self.path.parent
+        if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+            raise SecretError.of_writing(self.path, f"the folder {folder} is not there, or may not be written")
+
+    def keep(self, text: str) -> None:
+        """Write the secret, readable by its owner alone, in place of what the file held; whole or not at all. Raises SecretError."""
+        try:
+            handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")  # mode 0600
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                    stream.write(text)
+                    stream.flush()
+                    with suppress(FileNotFoundError):
+                        known = self.path.stat()
+                        if (os.geteuid(), os.getegid()) != (known.st_uid, known.st_gid):
+                            os.fchown(stream.fileno(), known.st_uid, known.st_gid)
+                    os.fsync(stream.fileno())
+                Path(name).replace(self.path)
+            except BaseException:
+                with suppress(FileNotFoundError):
+                    Path(name).unlink()
+                raise
+        except OSError as error:
+            raise SecretError.of_writing(self.path, error.strerror or str(error)) from None
 
 
 def _credential(name: str) -> str:
@@ -96,7 +140,7 @@ class CredentialSecret(_Kept):
         looked = " and ".join(str(folder) for folder in folders)
         if not looked:
             looked = "no folder: neither CREDENTIALS_DIRECTORY nor ISTHMUS_SECRETS_DIR is set"
-        raise SecretError(
+        raise SecretMissingError(
             f"there is no credential {self.credential}; looked in {looked}",
             f"Add LoadCredential={self.credential}:PATH to the unit, or mount it and set ISTHMUS_SECRETS_DIR.",
         )
@@ -121,7 +165,7 @@ class EnvSecret(_Kept):
         value = self._places.environ.get(self.env)
         if not value:
             state = "is not set" if value is None else "is empty"
-            raise SecretError(f"the environment variable {self.env} {state}", f"Set {self.env}.")
+            raise SecretMissingError(f"the environment variable {self.env} {state}", f"Set {self.env}.")
         return value
 
 
@@ -140,7 +184,7 @@ def _content(path: Path, *, strict: bool) -> str:
             )
         content = path.read_text("utf-8")
     except FileNotFoundError:
-        raise SecretError(f"there is no file {path}", "Create it, or mend the path.") from None
+        raise SecretMissingError(f"there is no file {path}", "Create it, or mend the path.") from None
     except UnicodeDecodeError:
         raise SecretError(f"{path} is not text", "Store the secret as UTF-8 text (a key as PEM).") from None
     except OSError as error:

@@ -3,19 +3,29 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from daemon.domain.policy import Create
+from daemon.domain.policy import Behaviour, Create, Owned
 from daemon.domain.side import Direction
+from daemon.settings.actions import action_complaints
+from daemon.settings.behaviour_rules import behaviour_complaints
 from daemon.settings.merge import Path
 from daemon.settings.rule import Complaint
-from daemon.settings.steps import FieldSettings, StepSettings, ValueSettings
+from daemon.settings.through_rules import through_complaints
+from daemon.settings.steps import BySalesforceId, FieldSettings, LookupSettings, StepSettings, ValueSettings
 
 
 def step_complaints(step: StepSettings, at: Path) -> Iterator[Complaint]:
     """Every rule within a step that does not hold."""
+    if step.postgres.through is not None:
+        yield from through_complaints(step, at)
+        return
+    yield from behaviour_complaints(step, at)
     yield from _identify(step, at)
+    yield from _id_alone(step, at)
     yield from _on_request(step, at)
+    yield from _owned(step, at)
     yield from _repeats(step, at)
     yield from _groups(step, at)
+    yield from action_complaints(step.actions, step.direction, at)
     for index, field in enumerate(step.fields):
         yield from _field(step, field, (*at, "fields", index))
 
@@ -34,9 +44,24 @@ def _identify(step: StepSettings, at: Path) -> Iterator[Complaint]:
         ("push", step.direction.pushes, step.push),
         ("pull", step.direction.pulls, step.pull),
     ):
-        if runs and not settings.behaviour.creates:
+        if runs and settings.behaviour is Behaviour.UPDATE_ONLY:
             what = f"{settings.behaviour} finds nothing to update without identify"
             yield Complaint((*at, name, "behaviour"), what, "add identify, or write update_or_create")
+
+
+def _id_alone(step: StepSettings, at: Path) -> Iterator[Complaint]:
+    """A record that is still to be made has no id yet: nothing would find it again after a lost answer."""
+    if not (step.direction.pushes and step.push.behaviour.creates and step.identify):
+        return
+    if step.push.behaviour is Behaviour.ADD:
+        return
+    if all(isinstance(rule, BySalesforceId) for rule in step.identify):
+        what = f"a record's id alone cannot identify records of {step.push.behaviour}: Salesforce gives it, nobody sets it"
+        fix = (
+            "write push: { behaviour: update_only }, or add a way that the row itself brings along: "
+            "external_id on a unique External ID field"
+        )
+        yield Complaint((*at, "identify", 0, "salesforce_id"), what, fix)
 
 
 def _on_request(step: StepSettings, at: Path) -> Iterator[Complaint]:
@@ -44,6 +69,17 @@ def _on_request(step: StepSettings, at: Path) -> Iterator[Complaint]:
         what = "on_request says when records are made, and this step makes none"
         yield Complaint(
             (*at, "push", "create"), what, "remove it, or let the step push with update_or_create"
+        )
+
+
+def _owned(step: StepSettings, at: Path) -> Iterator[Complaint]:
+    """Somebody can own only what nobody else gives."""
+    if step.pull.owned is Owned.OFF or not step.fields:
+        return
+    if not any(f.postgres is not None and direction_of(step, f) is Direction.PULL for f in step.fields):
+        what = f"{step.pull.owned} protects what is only pulled, and no field of this step is"
+        yield Complaint(
+            (*at, "pull", "owned"), what, "remove it, or write direction: pull on the step or a field"
         )
 
 
@@ -95,12 +131,33 @@ def _field(step: StepSettings, field: FieldSettings, at: Path) -> Iterator[Compl
     elif direction_of(step, field).narrowed(step.direction) is None:
         what = "a constant is pushed, and this step only pulls"
         yield Complaint((*at, "const"), what, "remove it, or let the step be direction: two_way")
+    if field.lookup is not None:
+        yield from _lookup(step, field, field.lookup, (*at, "lookup"))
     if field.values is not None:
         yield from _values(field.values, (*at, "values"), pushes=direction_of(step, field).pushes)
         if field.lookup is not None:
             yield Complaint(
                 (*at, "values"), "a lookup translates ids, and a map cannot", "remove one of them"
             )
+
+
+def _lookup(
+    step: StepSettings, field: FieldSettings, lookup: LookupSettings, at: Path
+) -> Iterator[Complaint]:
+    """A lookup goes through another step's links, or names the record by a value that Salesforce looks up itself."""
+    if lookup.external_id is None:
+        if (lookup.step is None) == (not lookup.steps) or lookup.object is not None:
+            fix = "write { step: STEP }, { steps: [STEP, STEP] }, or { object: OBJECT, external_id: FIELD }"
+            yield Complaint(at, "a lookup names a step, or an object and its External ID field", fix)
+        return
+    if lookup.step is not None or lookup.steps or lookup.object is None:
+        fix = "write { object: OBJECT, external_id: FIELD } and no step"
+        yield Complaint(at, "a lookup by an external value names the object that it is a value of", fix)
+    if direction_of(step, field) is not Direction.PUSH:
+        what = "events and records name the record by its id, so a lookup by an external value is only pushed"
+        yield Complaint(
+            (*at, "external_id"), what, "write direction: push, or go through a step: { step: STEP }"
+        )
 
 
 def _const(field: FieldSettings, at: Path) -> Iterator[Complaint]:

@@ -3,7 +3,6 @@
 from typing import Annotated, Any, ClassVar
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Discriminator,
     Field,
@@ -15,17 +14,19 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from daemon.domain.mapping import Normalise
-from daemon.domain.policy import Behaviour, ConvertedLead, Create, DeleteConflict, OnDelete, Policy
+from daemon.domain.policy import Behaviour, ConvertedLead, Create, DeleteConflict, OnDelete, Owned, Policy
 from daemon.domain.side import Direction, Side
+from daemon.settings.actions import ACTIONS_MOST, ActionSettings
+from daemon.settings.filters import Filter
 from daemon.settings.scalars import (
     ApiName,
     ColumnName,
     Duration,
     Identifier,
     Section,
+    TableName,
     Text,
     as_written,
-    refuse,
 )
 
 
@@ -104,13 +105,6 @@ class ObjectSettings(Section):
     """API name of the object, such as Account or Invoice__c."""
 
 
-def _table(name: str) -> str:
-    parts = name.split(".")
-    if len(parts) > 2 or not all(parts) or "\x00" in name or any(len(part.encode()) > 63 for part in parts):
-        raise refuse("is no table name", "write SCHEMA.TABLE, as the catalogue spells it")
-    return name
-
-
 def _one_or_many(raw: Any) -> Any:
     return raw if isinstance(raw, list | tuple) else [raw]
 
@@ -118,10 +112,19 @@ def _one_or_many(raw: Any) -> Any:
 KeyColumns = Annotated[tuple[ColumnName, ...], BeforeValidator(_one_or_many), Field(min_length=1)]
 
 
+class ThroughSettings(Section):
+    """Whose records the rows of a table speak for."""
+
+    step: Identifier
+    """The step that pairs those records with rows."""
+    column: ColumnName
+    """The column that holds the key of that step's row."""
+
+
 class TableSettings(Section):
     """The PostgreSQL side of a step."""
 
-    table: Annotated[Text, AfterValidator(_table)]
+    table: TableName
     """The table (or view), as SCHEMA.TABLE."""
     key: KeyColumns | None = Field(
         default=None,
@@ -130,22 +133,31 @@ class TableSettings(Section):
     """Column or columns that name a row. The primary key, if left out."""
     updated_at: ColumnName | None = None
     """A column (timestamp with time zone) that tells when the row was changed, used where it can be right."""
+    through: ThroughSettings | None = None
+    """The rows have no records of their own: they speak for those of another step's rows."""
 
 
 class PullSettings(Section):
     """Salesforce to PostgreSQL."""
 
     behaviour: Behaviour = Behaviour.UPDATE_OR_CREATE
-    """update_or_create, update_only (never make a row) or create_only (never touch a row that exists)."""
+    """update_or_create, update_only (never make a row), create_only (never touch a row that exists) or mirror (also delete what is gone)."""
+    filter: Filter | None = None
+    """Which records come in: { soql: CONDITION }, { saved: NAME }, or a list of rules. Salesforce judges it."""
+    owned: Owned = Owned.OFF
+    """What becomes of a local edit of what is only pulled: off (noted, and left), refuse (the statement fails) or overwrite (put back)."""
 
 
 class PushSettings(Section):
     """PostgreSQL to Salesforce."""
 
     behaviour: Behaviour = Behaviour.UPDATE_OR_CREATE
-    """update_or_create, update_only (never make a record) or create_only (never touch a record that exists)."""
+    """update_or_create, update_only (never make a record), create_only (never touch one that exists), mirror (also delete what is gone),
+    delete (rows name records to delete) or add (make each once, never touch it again)."""
     create: Create = Create.AUTOMATIC
     """automatic: a row without a record makes one by itself. on_request: only when an operator asks for it (`isthmus record push`)."""
+    filter: Filter | None = None
+    """Which rows go out: { sql: CONDITION }, { view: NAME }, { saved: NAME }, or a list of rules. PostgreSQL judges it."""
 
 
 class PairSettings(Section):
@@ -213,10 +225,16 @@ IdentifySettings = Annotated[
 
 
 class LookupSettings(Section):
-    """Translate a reference through another step's links."""
+    """Translate a reference: through another step's links, or by a value that Salesforce looks up itself."""
 
-    step: Identifier
+    step: Identifier | None = None
     """The step that syncs the records that are referred to."""
+    steps: tuple[Identifier, ...] = ()
+    """Instead of `step`: steps of one table, and the record meant is the one to which the row is linked by one of them."""
+    object: ApiName | None = None
+    """With external_id: the object that is referred to."""
+    external_id: ApiName | None = None
+    """A unique External ID field of that object; the column holds its value. Only pushed."""
 
 
 Unmapped = Annotated[str | None, BeforeValidator(as_written), WithJsonSchema({"type": ["string", "null"]})]
@@ -285,6 +303,9 @@ class FieldSettings(Section):
 class StepSettings(Inheritable):
     """One relation between a table and a Salesforce object."""
 
+    repeatable: ClassVar[bool] = False
+    """Whether a create may be sent twice without making two records, whatever identifies them."""
+
     name: Identifier
     """The step's name, in commands, metrics and logs."""
     enabled: bool = True
@@ -305,5 +326,12 @@ class StepSettings(Inheritable):
     """Where the link of a converted lead goes: follow_contact, follow_account, unlink, park or ignore."""
     depends_on: tuple[Identifier, ...] = ()
     """Steps whose records must be there first."""
-    fields: tuple[FieldSettings, ...] = Field(min_length=1)
-    """The paired fields."""
+    actions: tuple[ActionSettings, ...] = Field(default=(), max_length=ACTIONS_MOST)
+    """What is done for each record that was synchronised: call a function, insert a row, post to an address."""
+    fields: tuple[FieldSettings, ...] = ()
+    """The paired fields. A step without any is kept, and does not run."""
+
+    @property
+    def runs(self) -> bool:
+        """Whether the daemon works by this step: it is enabled, and has something to carry."""
+        return self.enabled and bool(self.fields)

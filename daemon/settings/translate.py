@@ -32,7 +32,13 @@ _BOUNDS: Final = {
     "less_than": ("lt", "must be less than"),
 }
 FLOWS: Final = ("jwt", "client_credentials", "refresh_token")
+_ACCOUNT: Final = (("salesforce",), ("salesforce", "auth"))
+_CONNECT_FIRST: Final = (
+    "connect first: make a user and an app as docs/how-to/connect-salesforce.md says, then write `salesforce.auth` with "
+    f"a flow ({', '.join(FLOWS)})"
+)
 _WAYS: Final = ("external_id", "salesforce_id", "field")
+_ACTION: Final = "write one of `function: NAME`, `insert: { table, columns }` or `webhook: { url }`"
 _IDENTIFY: Final = (
     "write one of { external_id: { salesforce: …, postgres: … } }, { salesforce_id: COLUMN } "
     "or { field: { salesforce: …, postgres: … } }"
@@ -83,15 +89,13 @@ def _words(detail: ErrorDetails, model: type[Section]) -> tuple[str, str]:
     match kind:
         case "refused":
             return str(context["what"]), str(context["fix"])
-        case "secret":
-            return detail["msg"], WRITE_ONE
-        case "identify":
-            return detail["msg"], _near_way(detail["input"]) or _IDENTIFY
+        case "secret" | "identify" | "action":
+            return detail["msg"], _ways(kind, detail["input"])
         case "extra_forbidden":
             key = str(detail["loc"][-1])
             return "is no key here", suggestion(key, _keys(model, detail["loc"][:-1]))
         case "missing":
-            return "is missing", _missing(model, detail["loc"])
+            return _missing(model, detail["loc"])
         case "enum" | "literal_error":
             return _choice(detail, model)
         case "union_tag_invalid":
@@ -111,7 +115,20 @@ def _words(detail: ErrorDetails, model: type[Section]) -> tuple[str, str]:
     return expected or detail["msg"], ""
 
 
-def _missing(model: type[Section], loc: Path) -> str:
+def _ways(kind: str, raw: Any) -> str:
+    """What may stand where one of several is expected."""
+    if kind == "identify":
+        return _near_way(raw) or _IDENTIFY
+    return WRITE_ONE if kind == "secret" else _ACTION
+
+
+def _missing(model: type[Section], loc: Path) -> tuple[str, str]:
+    if loc in _ACCOUNT:
+        return "is missing, so no Salesforce account is connected", _CONNECT_FIRST
+    return "is missing", _to_add(model, loc)
+
+
+def _to_add(model: type[Section], loc: Path) -> str:
     for section in _sections(model, loc[:-1]):
         field = section.model_fields.get(str(loc[-1]))
         if field is not None and field.description:

@@ -63,7 +63,10 @@ async def test_status(running: World) -> None:
 async def test_doctor_finds_nothing_wrong_and_writes_nothing(running: World) -> None:
     before = await _traces(running)
     checks = (await _json(running, "doctor"))["checks"]
-    assert {check["name"] for check in checks if check["state"] != "ok"} == set(), checks
+    beside = {check["name"]: check["state"] for check in checks if check["state"] != "ok"}
+    assert beside == {"salesforce.instance": "warn"}, (
+        checks
+    )  # this org has no object for the mark of an instance
     areas = {check["name"].split(".")[0] for check in checks}
     assert areas >= {"config", "postgres", "salesforce", "clock", "stream"}
     assert await _traces(running) == before

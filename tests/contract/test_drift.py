@@ -31,10 +31,16 @@ async def test_what_waits_for_the_schema_is_let_go_and_nothing_else(arena: Arena
 
 async def test_pairs_that_are_looked_at_anew_keep_their_base_and_count_as_unread(arena: Arena) -> None:
     async with arena.store.begin() as unit:
-        await unit.put_links([link(1, seen=AT), link(2, seen=AT, step="other")])
-    assert await arena.store.look_anew("people") == 1
+        await unit.put_links([link(1, seen=AT), link(2, seen=AT, step="other"), link(3, seen=AT)])
+    count, last = await arena.store.look_anew("people", 0, 1)
+    assert count == 1
+    assert await arena.store.look_anew("people", last, 5) == (1, last + 2)
+    assert await arena.store.look_anew("people", last + 2, 5) == (0, last + 2)
     async with arena.store.begin() as unit:
-        found = await unit.links_of_rows("crm.people", ["1", "2"])
-    assert (found["1"].seen, found["2"].seen) == (None, AT)
+        found = await unit.links_of_rows("crm.people", ["1", "2", "3"])
+    assert (found["1"].seen, found["2"].seen, found["3"].seen) == (None, AT, None)
     assert found["1"].base == link(1).base
-    assert [(change.side, change.key) for change in await arena.store.pending(10)] == [(Side.POSTGRES, "1")]
+    assert [(change.side, change.key) for change in await arena.store.pending(10)] == [
+        (Side.POSTGRES, "1"),
+        (Side.POSTGRES, "3"),
+    ]

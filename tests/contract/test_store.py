@@ -129,6 +129,23 @@ async def test_a_record_is_unread_while_something_of_it_or_its_whole_object_wait
         assert await unit.unread_records("another", ids) == {waiting.sf_id}
 
 
+async def test_what_is_pending_of_a_record_comes_oldest_first_and_without_what_waits(arena: Arena) -> None:
+    first, second, other = event(1), event(1, due=LATER), event(2)
+    sf_id = first.sf_id or ""
+    held = [event(1, state=ChangeState.HELD, waiting_for="a:1"), event(1, state=ChangeState.PARKED)]
+    async with arena.store.begin() as unit:
+        await unit.store_changes([first, *held, other, second])
+        found = await unit.record_changes(first.step, [sf_id])
+        assert list(found) == [sf_id]
+        assert [(change.due, change.state) for change in found[sf_id]] == [
+            (None, ChangeState.PENDING),
+            (LATER, ChangeState.PENDING),
+        ]
+        assert found[sf_id][0].id < found[sf_id][1].id
+        assert await unit.record_changes("another", [sf_id]) == {}
+        assert await unit.record_changes(first.step, ["003none"]) == {}
+
+
 async def test_a_deferral_hands_an_external_id_on(arena: Arena) -> None:
     async with arena.store.begin() as unit:
         await unit.store_changes([event(1, external_id="first"), event(2)])

@@ -72,7 +72,8 @@ def _flow_hunts() -> Iterator[tuple[str, Callable[[int], bool]]]:
 
         def wakes(seed: int, defect: flow_defects.Defect = defect) -> bool:
             with defect.planted():
-                return any(violation.oracle == defect.oracle for violation in flow.play(seed).broken)
+                broken = flow.play(seed, renames=defect.renames).broken
+                return any(violation.oracle == defect.oracle for violation in broken)
 
         yield f"flow: {name}", wakes
 

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import random
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -15,7 +15,7 @@ from adapters.emulator.errors import RecordRefused
 from adapters.memory.database import MemoryDatabase, Written
 from daemon.domain.change import Change, ChangeState
 from daemon.domain.failure import DatabaseFailedError
-from daemon.domain.link import LinkState
+from daemon.domain.link import Link, LinkState
 from daemon.domain.mapping import Kind, Step
 from daemon.domain.value import Value, Values
 from daemon.flow.parts import Skew
@@ -37,9 +37,19 @@ class Play:
     """A running history."""
 
     def __init__(
-        self, seed: int, loop: VirtualLoop, *, acts: int = 40, ahead: tuple[float, float] | None = None
+        self,
+        seed: int,
+        loop: VirtualLoop,
+        *,
+        acts: int = 40,
+        ahead: tuple[float, float] | None = None,
+        renames: bool = False,
     ) -> None:
-        """`ahead` sets by how many seconds the machine's clock is ahead of the true time, and the server's of the machine's."""
+        """`ahead` sets by how many seconds the machine's clock is ahead of the true time, and the server's of the machine's.
+
+        `renames`: applications change primary keys, and give them to other rows. It is another history then than the seed's own.
+        """
+        self.renames = renames
         self.rng = random.Random(seed)
         self.loop = loop
         self.acts = acts
@@ -103,6 +113,8 @@ class Play:
             self.ours[name].forget(key)
             return
         step = next(step for step in self.steps.ordered if step.table.qualified == name)
+        if written.before is not None and written.before["id"] != written.key:
+            self.ours[name].rename(f"{name}/{written.before['id']}", key)
         at = (written.at - START).total_seconds() - self.server_ahead
         author = Author.SYNC if written.own else Author.USER
         self.inserts += written.before is None and not written.own
@@ -130,6 +142,7 @@ class Play:
             "postgres update": (10, self._pg_update),
             "postgres delete": (self.deletes, self._pg_delete),
             "postgres hold": (1, self._pg_hold),
+            "postgres rename": (8 * self.renames, self._pg_rename),
         }
 
     def _step(self) -> Step:
@@ -231,6 +244,36 @@ class Play:
         async with self.database.application() as app:
             await app.delete(step.table.qualified, key)
         return step.table.name, key
+
+    async def _pg_rename(self) -> object:
+        """A row is renamed, or two swap their keys, and somebody may take the key at once: for good, or for a moment.
+
+        Never one that others point to: these tables have no foreign key that would cascade, or refuse.
+        """
+        step = self.steps.ordered[-1]
+        keys = list(self.database.tables[step.table.qualified].rows)
+        if not keys:
+            return None
+        key, new = self.rng.choice(keys), str(10_000 + self.rng.randrange(10**6))
+        other = self.rng.choice(keys) if self.rng.random() < 0.3 else key
+        async with self.database.application() as app:
+            await app.update(step.table.qualified, key, id=new)
+            if other != key:
+                await app.update(step.table.qualified, other, id=key)
+                if self.rng.random() < 0.5:
+                    await app.update(step.table.qualified, new, id=other)
+        if other != key or self.rng.random() < 0.3:
+            return step.table.name, key, new, other
+        await asyncio.sleep(self.rng.choice((0.0, 0.0, 0.05, 0.4)))
+        columns = self._columns(step, {step.fields[0].name: self._token("pg")})
+        self.user_writes += 1
+        async with self.database.application() as app:
+            await app.insert(step.table.qualified, id=key, **columns)
+        if self.rng.random() < 0.4 * self.deletes:
+            self.user_writes += 1
+            async with self.database.application() as app:
+                await app.delete(step.table.qualified, key)
+        return step.table.name, key, new, columns
 
     async def _pg_hold(self) -> object:
         """A transaction of the application's that keeps its row for a while, and is committed or rolled back."""
@@ -387,7 +430,11 @@ class Play:
             },
             {sf_id: link for sf_id, link in links.items() if link.step == step.name},
             [
-                (stored.line.sf_id, prefix + stored.line.key, stored.line.entry)
+                (
+                    stored.line.sf_id,
+                    _key_of(links, stored.line.sf_id, prefix + stored.line.key),
+                    stored.line.entry,
+                )
                 for stored in database.ledger.values()
                 if stored.line.step == step.name
             ],
@@ -396,6 +443,7 @@ class Play:
             self.org.history[step.object],
             self.ours[step.table.qualified],
             START,
+            self.org.untold,
         )
 
     def _value(self, kind: Kind, text: str | None) -> Value:
@@ -421,6 +469,11 @@ _WAITING = frozenset({ChangeState.PARKED, ChangeState.HELD})
 
 class _RolledBackError(Exception):
     """The application thinks better of it."""
+
+
+def _key_of(links: Mapping[str, Link], sf_id: str, then: str) -> str:
+    """The key by now of the row that an entry tells of: rows are renamed."""
+    return links[sf_id].key if sf_id in links else then
 
 
 def _commit_if(kept: bool) -> None:
@@ -451,9 +504,9 @@ def _silence() -> Iterator[None]:
         structlog.configure(**before)
 
 
-def play(seed: int, *, acts: int = 40) -> Play:
+def play(seed: int, *, acts: int = 40, renames: bool = False) -> Play:
     """Play one history."""
-    return played(lambda loop: Play(seed, loop, acts=acts))
+    return played(lambda loop: Play(seed, loop, acts=acts, renames=renames))
 
 
 P = TypeVar("P", bound=Play)

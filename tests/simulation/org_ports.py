@@ -18,6 +18,8 @@ from daemon.domain.failure import CallFailedError, Failure
 from daemon.domain.plan import Operation
 from daemon.domain.value import Raw
 from daemon.ports.salesforce import (
+    FROM_NOW,
+    FROM_OLDEST,
     Deleted,
     Event,
     EventBatch,
@@ -77,7 +79,9 @@ class OrgRecords:
     def clock_offset(self) -> float | None:
         return None
 
-    async def read(self, name: str, fields: Sequence[str], ids: Sequence[str]) -> dict[str, Record]:
+    async def read(
+        self, name: str, fields: Sequence[str], ids: Sequence[str], purpose: str = "fetch"
+    ) -> dict[str, Record]:
         def look() -> dict[str, Record]:
             living = self._side.living(name)
             return {i: _record(name, living[i], fields) for i in ids if i in living}
@@ -111,13 +115,20 @@ class OrgRecords:
 
         return await self._asked("find", look)
 
-    async def count(self, name: str) -> int:
+    async def meeting(self, name: str, condition: str, ids: Sequence[str]) -> frozenset[str]:
+        raise NotImplementedError(
+            condition
+        )  # no step of a history has a filter: SOQL is for the emulator to judge
+
+    async def count(self, name: str, condition: str = "") -> int:
         def look() -> int:
             return len(self._side.living(name))
 
         return await self._asked("count", look)
 
-    async def scan(self, name: str, fields: Sequence[str], *, bulk: bool) -> AsyncIterator[Sequence[Record]]:
+    async def scan(
+        self, name: str, fields: Sequence[str], *, bulk: bool, condition: str = ""
+    ) -> AsyncIterator[Sequence[Record]]:
         after = ""
         while True:
 
@@ -282,14 +293,27 @@ class OrgSource:
         await self._late(self._weather.lag)
         self._side.keep_time()
         log = self._side.org.log
-        if self._chance(self._weather.forgotten):
-            log.expire(self._rng.randrange(4))
+        known = position not in (FROM_NOW, FROM_OLDEST)  # what is kept is not forgotten in a moment
+        if known and self._chance(self._weather.forgotten):
+            self._forget(int(position), self._rng.randrange(4))
         at = log.position(int(position))
         if at is None:
             self._note("stream", "position lost", position)
             raise PositionLostError
         self._channel, self._at = channel, at
         self._note("stream", "from", at)
+
+    def _forget(self, position: int, keep: int) -> None:
+        """Have all but the newest events forgotten; what those after the position told is noted."""
+        log = self._side.org.log
+        at = log.position(position)
+        unheard = log.since(at, log.retained) if at is not None else []
+        log.expire(keep)
+        for item in unheard[: max(len(unheard) - keep, 0)]:
+            told = decode(orjson.loads(item.data), datetime.now(UTC), describe)
+            self._side.untold |= {
+                v for event in told.events for v in event.values.values() if isinstance(v, str)
+            }
 
     async def receive(self) -> EventBatch:
         log = self._side.org.log

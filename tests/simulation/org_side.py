@@ -49,6 +49,7 @@ class OrgSide:
         self.org.selection.select(steps.by_object)
         self.steps = steps
         self.history = {name: History() for name in steps.by_object}
+        self.untold: set[str] = set()  # texts of events that were forgotten before anybody heard them
         self.sync_saves = 0
         self.sync_creates = 0
         self.api = Caller(self.org.integration_user, client="isthmus")

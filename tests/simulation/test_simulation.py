@@ -26,12 +26,23 @@ def test_every_history_comes_to_rest_and_keeps_every_promise(shard: int) -> None
 
 
 @pytest.mark.timeout(900)
+def test_rows_that_are_renamed_while_others_take_their_keys_keep_every_promise() -> None:
+    failed = []
+    for seed in range(SEEDS // 5):
+        broken = play(seed, renames=True).broken
+        failed += [f"python -m tests.simulation {seed} renames: {violation}" for violation in broken]
+    assert not failed, "\n".join(failed)
+
+
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", DEFECTS)
 def test_a_planted_defect_wakes_its_oracle(name: str) -> None:
     defect = DEFECTS[name]
     with defect.planted():
         for seed in range(KILL_WITHIN):
-            if any(violation.oracle == defect.oracle for violation in play(seed).broken):
+            if any(
+                violation.oracle == defect.oracle for violation in play(seed, renames=defect.renames).broken
+            ):
                 return
     pytest.fail(f"'{name}' passed {KILL_WITHIN} histories without a violation of {defect.oracle}")
 

@@ -16,6 +16,7 @@ import asyncpg
 from adapters.emulator import Emulator, EmulatorOptions
 from adapters.emulator.org import Org
 from adapters.memory.meter import MemoryMeter
+from adapters.postgres.actions import PostgresOutbox
 from adapters.postgres.comparing import PostgresComparisons
 from adapters.postgres.database import PostgresDatabase
 from adapters.postgres.inspection import PostgresInspection
@@ -91,11 +92,16 @@ class Road:
             self.jobs,
             self.ordered(),
             self.comparisons,
+            self.outbox,
         )
 
     @property
     def comparisons(self) -> PostgresComparisons:
         return PostgresComparisons(self.pool, self.lease)
+
+    @property
+    def outbox(self) -> PostgresOutbox:
+        return PostgresOutbox(self.pool, self.lease)
 
     @property
     def jobs(self) -> PostgresJobs:

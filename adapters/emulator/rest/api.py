@@ -16,8 +16,10 @@ from adapters.emulator.rest.queries import Queries
 from adapters.emulator.rest.replication import Replication
 from adapters.emulator.rest.rows import Rows
 from adapters.emulator.rest.schemas import Schemas, supported
+from adapters.emulator.store.permissions import SystemPermission
 
 _APP_NAME = "Isthmus"
+_WRONG_LEVEL = "This session is not valid for use with the REST API"
 
 
 class RestApi:
@@ -64,6 +66,12 @@ class RestApi:
             raise RequestRefused.because(refusal) from None
 
     def _admit(self, call: Call) -> None:
+        if self._org.switches.high_assurance_profiles:
+            raise RequestRefused(401, "INVALID_SESSION_ID", _WRONG_LEVEL)
+        if not self._org.records.permissions.system_granted(call.user_id, SystemPermission.API_ENABLED):
+            raise RequestRefused(
+                403, "API_DISABLED_FOR_ORG", "The REST API is not enabled for this Organization."
+            )
         if call.body and call.method in {"POST", "PATCH"}:
             call.require_type("application/json")
         if not supported(call.version):

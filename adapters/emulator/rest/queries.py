@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from adapters.emulator.errors import RequestRefused
 from adapters.emulator.http import Call, Reply, Route
 from adapters.emulator.org import Org
+from adapters.emulator.rest.access import ACCESS, permission_access
 from adapters.emulator.soql import Result, execute, parse
 
 _LARGEST_BATCH = 2000
@@ -85,7 +86,10 @@ class Queries:
                            "entityTypeName": "PlatformEventChannelMember", "records": records})  # fmt: skip
 
     def _first(self, call: Call, *, include_deleted: bool) -> Reply:
-        result = execute(self._org.records, call.user_id, parse(_text(call)), include_deleted=include_deleted)
+        query = parse(_text(call))
+        if query.entity.lower() == ACCESS.lower():
+            return Reply(200, permission_access(self._org, call, query))
+        result = execute(self._org.records, call.user_id, query, include_deleted=include_deleted)
         cursor = _Cursor(call.user_id, result, _batch(call), self._org.clock.now())
         name = ""
         if result.count > cursor.batch:

@@ -16,6 +16,7 @@ from adapters.emulator.schema.standard import (
     OPPORTUNITY,
     OPPORTUNITY_CONTACT_ROLE,
     ORGANIZATION,
+    PROFILE,
     RECORD_TYPE,
     USER,
 )
@@ -37,6 +38,7 @@ STANDARD_OBJECTS = (
     EMAIL_MESSAGE,
     EMAIL_MESSAGE_RELATION,
     RECORD_TYPE,
+    PROFILE,
 )
 
 

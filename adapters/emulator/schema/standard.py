@@ -171,7 +171,7 @@ USER = SObject(
         choice("TimeZoneSidKey", ("GMT", "America/Los_Angeles", "Europe/Berlin"), default="GMT"),
         choice("LocaleSidKey", ("en_US", "en_GB", "de_DE"), default="en_US"),
         choice("LanguageLocaleKey", ("en_US", "de"), default="en_US"),
-        text("ProfileId", 18), text("FederationIdentifier", 512),
+        reference("ProfileId", "Profile"), text("FederationIdentifier", 512),
         *system_tail(),
     ),
 )  # fmt: skip
@@ -186,6 +186,12 @@ ORGANIZATION = SObject(
         text("TimeZoneSidKey", 40), text("DefaultLocaleSidKey", 40), text("LanguageLocaleKey", 40),
         *system_tail(),
     ),
+)  # fmt: skip
+
+PROFILE = SObject(
+    name="Profile", label="Profile", label_plural="Profiles", key_prefix="00e", change_events=False,
+    createable=False, updateable=False, deletable=False,
+    fields=(*system_head()[:1], _named(text("Name", 255, required=True)), text("Description"), *system_tail()),
 )  # fmt: skip
 
 RECORD_TYPE = SObject(

@@ -29,6 +29,18 @@ class Ability(StrEnum):
     """View All Records: what change events need."""
 
 
+class SystemPermission(StrEnum):
+    """What a profile or a permission set lets a user do in the org as a whole, by Salesforce's names for it."""
+
+    API_ENABLED = "ApiEnabled"
+    API_USER_ONLY = "ApiUserOnly"
+    """No restriction that can be lifted, but one that is put on: the user may not log in to the user interface."""
+    VIEW_SETUP = "ViewSetup"
+    USE_ANY_API_CLIENT = "UseAnyApiClient"
+    """There only where the org has API Access Control."""
+    APPROVE_UNINSTALLED_CONNECTED_APPS = "ApproveUninstalledConnectedApps"
+
+
 class Permissions:
     """What has been taken away. `user` is a user id, or `*` for all users."""
 
@@ -36,6 +48,7 @@ class Permissions:
         self._hidden: set[tuple[str, str, str]] = set()
         self._frozen: set[tuple[str, str, str]] = set()
         self._refused: dict[Ability, set[tuple[str, str]]] = {ability: set() for ability in Ability}
+        self._withheld: set[tuple[str, SystemPermission]] = set()
         self.version = 0
 
     @property
@@ -56,6 +69,14 @@ class Permissions:
             given = ability in abilities and Ability.READ in abilities
             _toggle(refused, (user, sobject), present=not given)
         self.version += 1
+
+    def set_system(self, user: str, permission: SystemPermission, *, granted: bool) -> None:
+        """One system permission of a user."""
+        _toggle(self._withheld, (user, permission), present=not granted)
+
+    def system_granted(self, user: str, permission: SystemPermission) -> bool:
+        """Whether the user has a system permission."""
+        return not ({(user, permission), (EVERYONE, permission)} & self._withheld)
 
     def object_allowed(self, user: str, sobject: SObject, ability: Ability) -> bool:
         """Whether the user has an ability with the object."""

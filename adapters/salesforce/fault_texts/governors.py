@@ -5,7 +5,7 @@ Salesforce reports these under the code of whatever failed around them, so they 
 
 from typing import Final
 
-from adapters.salesforce.fault_texts.phrases import STEP_PAGE
+from adapters.salesforce.fault_texts.phrases import FIELD_PAGE, STEP_PAGE
 from daemon.domain.failure import FailureKind, Reason
 from daemon.domain.fault import Fault
 
@@ -52,11 +52,21 @@ GOVERNORS: Final[dict[str, Fault]] = {
         "A trigger or a flow waited too long for a query or for another system.",
         "Nothing to do: it is tried again by itself. If it lasts, ask the owner of the trigger or flow what it waits for.",
     ),
+    "PARENT_NOT_FOUND": Fault(
+        _K.REJECTED,
+        _R.MAPPING,
+        "no record has the value by which a lookup names it",
+        "`Foreign key external ID: … not found` inside INVALID_FIELD: a lookup with `external_id` names its record by a value, and no record, or more than one, has it.",
+        "Nothing, if the record is still to come: this one is tried again each hour. Else correct the value in PostgreSQL.",
+        page=FIELD_PAGE,
+    ),
 }
 
 IN_ANY_CODE: Final[tuple[tuple[str, str], ...]] = (
+    ("foreign key external id", "PARENT_NOT_FOUND"),
     ("unable_to_lock_row", "UNABLE_TO_LOCK_ROW"),
     ("request_limit_exceeded", "REQUEST_LIMIT_EXCEEDED"),
+    ("not valid for use with the rest api", "SESSION_NOT_FOR_API"),
 )
 """Words, in small letters, that tell more than the code whose text they stand in, and what they mean."""
 

@@ -16,7 +16,7 @@ LOGIN: Final[dict[str, Fault]] = {
         "the grant is refused",
         "The description tells more: `user hasn't approved this consumer` (the user is not authorised for the app), `audience is invalid` (a sandbox "
         "configured as production, or the other way round), `invalid assertion` (key and certificate are no pair, or the clock is wrong), "
-        "`expired access/refresh token` (also after a sandbox was refreshed), `user is locked`, `ip restricted`.",
+        "`expired access/refresh token` (also after a sandbox was refreshed: it has to be authorised again), `authentication failure` (a sandbox has users of its own: a user, a token or an app of production is unknown there), `user is locked`, `ip restricted`.",
         "Read the description: authorise the user for the app, correct `salesforce.environment`, or renew the certificate or the refresh token.",
         page=LOGIN_RUNBOOK,
     ),
@@ -42,6 +42,32 @@ LOGIN: Final[dict[str, Fault]] = {
         "the user may not use the app",
         "The app admits pre-authorised users only, and this one is not among them.",
         "Pre-authorise the user for the app in Setup: add the permission set to the app, and assign it to the user.",
+        page=APP_PAGE,
+    ),
+    "access_denied": Fault(
+        _K.AUTHENTICATION,
+        _R.PERMISSION,
+        "the login was not approved",
+        "The person chose Deny, or may not use the app.",
+        "Log in again and choose Allow, as a user whom the app admits.",
+        page=APP_PAGE,
+    ),
+    "NO_REFRESH_TOKEN": Fault(
+        _K.CONFIGURATION,
+        _R.PERMISSION,
+        "the login was accepted, and Salesforce gave no refresh token",
+        "The app does not have the scope that lets a program come back without the person.",
+        "Add the scope `Perform requests at any time (refresh_token, offline_access)` to the app, then log in again.",
+        page=APP_PAGE,
+    ),
+    "APP_NOT_INSTALLED": Fault(
+        _K.AUTHENTICATION,
+        _R.PERMISSION,
+        "the app is not installed in the org",
+        "Users may log in through an app that is not installed only with a permission: with API Access Control `Use Any API Client`, without it "
+        "`Approve Uninstalled Connected Apps`. The integration user lacks it.",
+        "Ask an administrator to install the app (Setup > Connected Apps OAuth Usage > Install), which is better than the permission; or to grant "
+        "the user Use Any API Client where API Access Control is on, Approve Uninstalled Connected Apps where it is off.",
         page=APP_PAGE,
     ),
     "inactive_user": Fault(
@@ -86,9 +112,19 @@ LOGIN: Final[dict[str, Fault]] = {
         _K.AUTHENTICATION,
         _R.PERMISSION,
         "the approval failed",
-        "The org wants an administrator's approval of the app.",
-        "An administrator must approve the app for the user.",
+        "The org wants an administrator's approval of the app: it is not installed, and the user lacks Use Any API Client (where API Access Control "
+        "is on) or Approve Uninstalled Connected Apps (where it is off).",
+        "An administrator must install the app, or grant the user that permission.",
         page=APP_PAGE,
+    ),
+    "ANOTHER_ORG": Fault(
+        _K.AUTHENTICATION,
+        _R.PERMISSION,
+        "the login leads to another org than before",
+        "A sandbox that was refreshed keeps its address and becomes another org, with other ids; or the app's grant was given in another org. "
+        "Nothing is read or written there: the linked ids name nothing in it.",
+        "Authorise the daemon anew in the org that is meant, and restart it; a refreshed sandbox needs an empty schema isthmus.",
+        page=LOGIN_RUNBOOK,
     ),
     "SECRET_UNREADABLE": Fault(
         _K.CONFIGURATION,

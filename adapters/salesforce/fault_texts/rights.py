@@ -29,6 +29,16 @@ SESSION: Final[dict[str, Fault]] = {
         CHECK_SETUP,
         page=LOGIN_RUNBOOK,
     ),
+    "SESSION_NOT_FOR_API": Fault(
+        _K.AUTHENTICATION,
+        _R.PERMISSION,
+        "the login is accepted, and its session may not use the API",
+        "The user's profile wants the session security level High Assurance at login, which a login without a person never has. An app without the scope `api` is answered "
+        "in the same way. A new token is not asked for: it would be refused too.",
+        "Ask an administrator to set Setup > Profiles > (the user's profile) > Session Settings > Session security level required at login to None, "
+        "or to give the user another profile: High Assurance at the level of the profile blocks API use, and the setting of the single user has no effect. See also that the app has the scope `Manage user data via APIs (api)`.",
+        page="deploy/salesforce/README.md#1-a-user-for-the-daemon",
+    ),
     "INVALID_AUTH_HEADER": Fault(
         _K.AUTHENTICATION,
         _R.PERMISSION,
@@ -59,7 +69,7 @@ SESSION: Final[dict[str, Fault]] = {
         _R.PERMISSION,
         "the user may not use the API",
         "The user lacks the permission API Enabled, or the org's edition has no API.",
-        "Grant the user the permission API Enabled.",
+        "Grant the user the permission API Enabled: Setup > Permission Sets > (the user's) > System Permissions > API Enabled.",
         page=RIGHTS_PAGE,
     ),
 }

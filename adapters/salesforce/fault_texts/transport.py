@@ -81,6 +81,13 @@ CALLS: Final[dict[str, Fault]] = {
         page="docs/configuration.md#the-two-sides",
     ),
     "NO_ID": Fault(_K.DEFECT, _R.MAPPING, "a write names no record", "A mistake of ours.", DEFECT),
+    "SETS_ID": Fault(
+        _K.DEFECT,
+        _R.MAPPING,
+        "a write would set a record's id",
+        "A mistake of ours: Salesforce gives ids, and nobody sets or changes one. Nothing was sent.",
+        DEFECT,
+    ),
     "NOT_A_NUMBER": Fault(
         _K.REJECTED,
         _R.MAPPING,

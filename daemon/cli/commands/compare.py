@@ -12,9 +12,10 @@ from daemon.cli.flags import seconds
 from daemon.cli.invocation import Invocation
 from daemon.cli.watching import watch
 from daemon.domain.failure import UsageError
+from daemon.domain.permit import LONGEST
 
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)(%?)")
-_COLUMNS = ("kind", "why", "key", "sf_id", "field", "base", "salesforce", "postgres")
+_COLUMNS = ("kind", "why", "code", "key", "sf_id", "field", "base", "salesforce", "postgres")
 
 _Step = Annotated[str, typer.Argument(metavar="STEP")]
 
@@ -63,9 +64,11 @@ def _summary(result: Mapping[str, Any]) -> str:
     found = ", ".join(f"{number:,} {kind}" for kind, number in sorted(result["differences"].items()))
     explained = ", ".join(f"{number:,} {why}" for why, number in sorted(result["explained"].items()))
     part = "" if result["whole"] else " of a part of the step"
+    nothing = "no difference but what is explained" if explained else "no difference"
+    not_listed = f"; {result['not_listed']:,} are counted and not listed" if result["not_listed"] else ""
     return (
-        f"{result['compared']:,} pairs compared{part}: {found or 'no difference'}"
-        f"{f'; explained: {explained}' if explained else ''}; "
+        f"{result['compared']:,} pairs compared{part}: {found or nothing}"
+        f"{f'; explained: {explained}' if explained else ''}{not_listed}; "
         f"{result['in_salesforce']:,} records in Salesforce, {result['in_postgres']:,} rows in PostgreSQL"
     )
 
@@ -73,7 +76,7 @@ def _summary(result: Mapping[str, Any]) -> str:
 def _lines(shown: Sequence[Mapping[str, Any]]) -> Sequence[dict[str, Any]]:
     """One line for each field that differs, or for the record where a half is missing."""
     return [
-        {**{name: item.get(name) for name in ("kind", "why", "key", "sf_id")}, **field}
+        {**{name: item.get(name) for name in ("kind", "why", "code", "key", "sf_id")}, **field}
         for item in shown
         for field in item.get("fields") or [{}]
     ]
@@ -106,6 +109,10 @@ def _repair(
     found = client.call("POST", f"{path}:preview", body=body)
     if dry_run or not found["records"]:
         invocation.out.document(found)
+        if not found["records"]:
+            invocation.out.words(
+                f"nothing to close: the comparison of {found['compared_at']} found no such difference"
+            )
         return 0
     kinds = ", ".join(f"{number:,} {kind}" for kind, number in sorted(found["differences"].items()))
     invocation.confirm(
@@ -133,12 +140,15 @@ def _allow(
     count: Annotated[int, typer.Option("--count", min=1, metavar="N", help="At most so many deletes.")],
     lasting: Annotated[str, typer.Option("--for", metavar="DURATION", help="Within this time.")] = "1h",
 ) -> int:
+    within = seconds(lasting)
+    if not 0 < within <= LONGEST.total_seconds():
+        raise UsageError(f"--for {lasting} is too long", f"it is up to {LONGEST.days} days", "write --for 1h")
     invocation = Invocation.of(context)
     client, path = invocation.client(), f"/steps/{segment(step)}"
     guard = client.get(f"{path}/guard")
     held = "the whole table was emptied" if guard["truncated"] else f"{guard['held']:,} deletes are held"
     invocation.confirm(f"This lets up to {count:,} deletes of step {step} pass within {lasting}; {held}.")
-    body = {"count": count, "seconds": seconds(lasting)}
+    body = {"count": count, "seconds": within}
     invocation.out.document(client.call("POST", f"{path}/allow-delete", body=body))
     return 0
 

@@ -34,6 +34,10 @@ def register(app: typer.Typer) -> None:
     )
     config.command("show", help="What it comes to: files merged, defaults filled in, without secrets.")(_show)
     config.command("schema", help="Its JSON Schema, for editors.")(_schema)
+    config.command("diff", help="What the files would change in the running daemon.")(_diff)
+    config.command(
+        "reload", help="Have the running daemon take up the files, without a restart. Role admin."
+    )(_reload)
     app.add_typer(config, name="config")
 
 
@@ -103,6 +107,18 @@ def _show(
     if step is not None:
         document["steps"] = [each for each in document["steps"] if each["name"] == step]
     invocation.out.document(document)
+    return 0
+
+
+def _diff(context: typer.Context) -> int:
+    invocation = Invocation.of(context)
+    invocation.out.document(invocation.client().get("/config:diff"))
+    return 0
+
+
+def _reload(context: typer.Context) -> int:
+    invocation = Invocation.of(context)
+    invocation.out.document(invocation.client().call("POST", "/config:reload"))
     return 0
 
 

@@ -60,6 +60,10 @@ def _doctor(
             SystemClock(),
             sides.records,
             sides.source(),
+            sides.rights,
+            sides.record_identifiers,
+            sides.row_identifiers,
+            sides.instance,
         )
         return await examine(patient, only=only or (), skip=skip or (), tell=live.tell)
 

@@ -7,7 +7,7 @@ import typer
 from daemon.cli.guide import help_with
 from daemon.cli.invocation import Invocation
 from daemon.cli.lists import Limit, show_list
-from daemon.cli.watching import watch
+from daemon.cli.watching import ENDED, watch
 
 _COLUMNS = (
     "id",
@@ -72,6 +72,10 @@ def _cancel(context: typer.Context, number: _Number) -> int:
     invocation = Invocation.of(context)
     client = invocation.client()
     job = client.get(f"/jobs/{number}")
+    if job["state"] in ENDED:
+        client.call(
+            "POST", f"/jobs/{number}:cancel"
+        )  # is refused, and says why: there is nothing to ask about
     invocation.confirm(
         f"This ends job {number} ({job['kind']} of {job['step']}, {job['processed']} of {job['expected']} records). "
         "What it has done stays."

@@ -75,9 +75,11 @@ def _show(invocation: Invocation, base: str | None, job: Mapping[str, Any]) -> i
     """Write what came of a load, record by record where they were few; the exit status."""
     result = job["result"] or {}
     listed = result.get("listed") or []
-    status = PARTLY if _kept_back(result.get("outcomes") or {}) else 0
+    kept_back = _kept_back(result.get("outcomes") or {})
+    status = PARTLY if kept_back else 0
     if invocation.out.json or not listed:
         invocation.out.document(job)
+        _say_kept_back(invocation, job["step"], kept_back)
         return status
     invocation.out.rows(
         [
@@ -90,12 +92,20 @@ def _show(invocation: Invocation, base: str | None, job: Mapping[str, Any]) -> i
     kept = "; nothing was kept" if result["dry_run"] else ""
     more = f"; the first {len(listed)} are shown" if result["records"] > len(listed) else ""
     invocation.out.words(f"{result['records']:,} records: {outcomes or 'none'}{kept}{more}")
+    _say_kept_back(invocation, job["step"], kept_back)
     return status
 
 
-def _kept_back(outcomes: Mapping[str, int]) -> bool:
-    """Whether some records wait for a person."""
-    return any(outcomes.get(name) for name in ("park", "conflict"))
+def _kept_back(outcomes: Mapping[str, int]) -> int:
+    """How many records wait for a person."""
+    return sum(outcomes.get(name, 0) for name in ("park", "conflict"))
+
+
+def _say_kept_back(invocation: Invocation, step: str, records: int) -> None:
+    if records:
+        invocation.out.words(
+            f"{records:,} of them wait for a person; see: isthmus parked list --step {step}, isthmus conflict list --step {step}"
+        )
 
 
 def _shown(item: Mapping[str, Any]) -> dict[str, Any]:

@@ -43,12 +43,14 @@ def register(app: typer.Typer) -> None:
             "isthmus parked list --group-by code",
             "isthmus parked show 812",
             "isthmus parked retry --code FIELD_CUSTOM_VALIDATION_EXCEPTION",
+            'isthmus parked discard 812 --reason "a test record"',
         ),
         short_help="Records that wait for a person.",
     )
     parked.command("list", help="Parked records with their reason and what to do, newest first.")(_list)
     parked.command("show", help="One parked record.")(_show)
     parked.command("retry", help="Put parked records back in the queue.")(_retry)
+    parked.command("discard", help="Forget parked records, with the reason.")(_discard)
     app.add_typer(parked, name="parked")
 
 
@@ -132,6 +134,27 @@ def _retry(
     retried = reply.get("retried", wanted) if isinstance(reply, dict) else wanted
     if numbers and retried < wanted:
         invocation.out.words(f"{wanted - retried} of them were not parked any more")
+        return PARTLY
+    return 0
+
+
+def _discard(
+    context: typer.Context,
+    numbers: Annotated[list[int], typer.Argument(metavar="NUMBER...", help="Ids from parked list.")],
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why they are not wanted any more.")
+    ],
+) -> int:
+    invocation = Invocation.of(context)
+    invocation.confirm(
+        f"This forgets {len(numbers)} parked records: each stays as it is until one of its halves changes again."
+    )
+    body = {"ids": numbers, "reason": reason}
+    reply = invocation.client().call("POST", "/parked:discard", body=body)
+    invocation.out.document(reply)
+    gone = reply.get("discarded", len(numbers)) if isinstance(reply, dict) else len(numbers)
+    if gone < len(numbers):
+        invocation.out.words(f"{len(numbers) - gone} of them were not parked any more")
         return PARTLY
     return 0
 

@@ -62,7 +62,9 @@ def _run(
     from daemon.runtime.runner import run
 
     return run(
-        lambda: composition().run_daemon(settings, migrate=migrate, once=once, standby=standby),
+        lambda: composition().run_daemon(
+            settings, migrate=migrate, once=once, standby=standby, reread=invocation.settings
+        ),
         debug=invocation.flags.debug,
     )
 

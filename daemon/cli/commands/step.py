@@ -2,7 +2,7 @@
 
 import typer
 
-from daemon.cli.commands import compare, loads
+from daemon.cli.commands import compare, expectations, filters, identifiers, loads, step_edit, step_fields
 from daemon.cli.guide import help_with
 
 
@@ -11,13 +11,22 @@ def register(app: typer.Typer) -> None:
     step = typer.Typer(
         help=help_with(
             "One step as a whole: load it, compare both sides, repair, let deletes pass.",
+            "isthmus step add leads --object Lead --table crm.leads --direction pull --field Company=company",
             "isthmus step load people --limit 10",
             "isthmus step compare people --show 20",
             "isthmus step repair people --from policy",
             "isthmus step allow-delete people --count 300 --for 1h",
+            "isthmus step filter load people with_email",
+            "isthmus step expectations people",
+            "isthmus step identifiers people --export without.csv",
         ),
-        short_help="Compare, repair, load one step.",
+        short_help="Add, change, compare, load one step.",
     )
+    step_edit.add_to(step)
+    step_fields.add_to(step)
     loads.add_to(step)
     compare.add_to(step)
+    identifiers.add_to(step)
+    filters.add_to(step)
+    expectations.add_to(step)
     app.add_typer(step, name="step")

@@ -4,7 +4,8 @@ The database is looked at, then Salesforce, then the database once more at what 
 and so is a record that changed so lately that its event may still be coming. What is left differs in truth.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
@@ -45,13 +46,15 @@ async def examine(
     """What is not as agreed among these pairs. One call to Salesforce for each 2,000. Raises CallFailedError."""
     if not pairs:
         return []
-    records = await parts.records.read(step.object, read_fields(step), [pair.link.sf_id for pair in pairs])
+    ids = [pair.link.sf_id for pair in pairs]
+    records = await parts.records.read(step.object, read_fields(step), ids, "reconcile")
     raws = [record.values for record in records.values()]
+    outside = await _left_out(parts, step, records)
     async with comparisons.look() as look:
         rows = [pair.row for pair in pairs if pair.row is not None]
         references = await References.load(look, parts.steps, step, rows, raws)
-        suspects = await _weighed(parts, step, pairs, records, references)
-        return await _looked_at_again(parts, look, step, suspects, records, references)
+        suspects = await _weighed(parts, step, pairs, records, references, outside)
+        return await _looked_at_again(parts, look, step, suspects, records, references, outside)
 
 
 async def _weighed(
@@ -60,13 +63,14 @@ async def _weighed(
     pairs: Sequence[Standing],
     records: dict[str, Record],
     references: References,
+    outside: AbstractSet[str],
 ) -> list[Standing]:
     found: list[Standing] = []
     for start in range(0, len(pairs), AT_ONCE):
         found.extend(
             pair
             for pair in pairs[start : start + AT_ONCE]
-            if _examined(parts, step, pair, records.get(pair.link.sf_id), references) is not None
+            if _examined(parts, step, pair, records.get(pair.link.sf_id), references, outside) is not None
         )
         await parts.clock.sleep(0)
     return found
@@ -79,6 +83,7 @@ async def _looked_at_again(
     suspects: Sequence[Standing],
     records: dict[str, Record],
     references: References,
+    outside: AbstractSet[str],
 ) -> list[Examined]:
     """The suspects as they are now. What has moved since the first look is about to be settled by what moved it."""
     if not suspects:
@@ -90,7 +95,7 @@ async def _looked_at_again(
         if pair is None:
             continue
         record = records.get(pair.link.sf_id)
-        examined = _examined(parts, step, pair, record, references)
+        examined = _examined(parts, step, pair, record, references, outside)
         if examined is None:
             continue
         moved = pair.link != before.link or pair.row != before.row
@@ -101,11 +106,31 @@ async def _looked_at_again(
     return found
 
 
+async def _left_out(parts: Parts, step: Step, records: Mapping[str, Record]) -> AbstractSet[str]:
+    """The records that the step's filter leaves out, as Salesforce judges it."""
+    if step.pull_filter is None or not records:
+        return frozenset()
+    ids = sorted(records)
+    return frozenset(ids) - await parts.records.meeting(step.object, step.pull_filter.condition, ids)
+
+
 def _examined(
-    parts: Parts, step: Step, pair: Standing, record: Record | None, references: References
+    parts: Parts,
+    step: Step,
+    pair: Standing,
+    record: Record | None,
+    references: References,
+    outside: AbstractSet[str],
 ) -> Examined | None:
     theirs = (
-        salesforce_view(step, record.values, references, at=record.stamp, complete=True)
+        salesforce_view(
+            step,
+            record.values,
+            references,
+            at=record.stamp,
+            complete=True,
+            outside=record.id in outside,
+        )
         if record is not None
         else GONE
     )

@@ -8,12 +8,12 @@ from typing import Any, Final
 from daemon.domain.mapping import Step
 from daemon.flow.auditing.examine import Examined, examine
 from daemon.flow.auditing.rolling import publish
-from daemon.flow.auditing.strangers import unknown_records, unknown_rows
+from daemon.flow.auditing.strangers import lone_records, lone_rows
 from daemon.flow.jobs import Progress, step_of
 from daemon.flow.parts import Parts
-from daemon.ports.comparing import PAGE_MOST, Comparisons, Difference, Standing
+from daemon.ports.comparing import PAGE_MOST, Comparisons, Difference, Lone, Standing
 from daemon.ports.jobs import Job
-from daemon.reconcile.compare import Kind
+from daemon.reconcile.compare import Kind, Why
 
 SHOWN_MOST: Final = 500
 
@@ -64,6 +64,12 @@ class _Tally:
     explained: Counter[str] = field(default_factory=Counter)
     fields: Counter[str] = field(default_factory=Counter)
     shown: list[Mapping[str, Any]] = field(default_factory=list)
+    not_listed: int = 0
+
+    def count(self, name: str, number: int, *, explained: bool = True) -> None:
+        """So many more that are not told one by one."""
+        if number:
+            (self.explained if explained else self.open)[name] += number
 
     def add(self, found: Sequence[Difference], details: Sequence[Mapping[str, Any]], most: int) -> None:
         for difference, detail in zip(found, details, strict=True):
@@ -106,12 +112,22 @@ class OrderedComparisons:
         return await self._result(step, scope, tally)
 
     async def _lone(self, job: Job, step: Step, scope: Scope, tally: _Tally) -> None:
-        async for page in unknown_records(self._parts, self._comparisons, step):
-            found = [Difference(Kind.ONLY_SALESFORCE.value, None, sf_id, None) for sf_id in page]
-            await self._add(job, tally, scope, found, [_bare(item) for item in found])
-        lone = await unknown_rows(self._comparisons, step)
-        found = [Difference(Kind.ONLY_POSTGRES.value, None, None, key) for key in lone]
-        await self._add(job, tally, scope, found, [_bare(item) for item in found])
+        """Halves without another. What the step's own rules leave alone is counted and not listed: it may be most of a table."""
+        async for page in lone_records(self._parts, self._comparisons, step):
+            told = [lone for lone in page if lone.why != Why.LEFT_ALONE]
+            found = [Difference(Kind.ONLY_SALESFORCE.value, lone.why, lone.id, None) for lone in told]
+            await self._add(
+                job, tally, scope, found, [_alone(*pair) for pair in zip(found, told, strict=True)]
+            )
+            tally.count(Why.LEFT_ALONE.value, len(page) - len(told))
+        rows = await lone_rows(self._comparisons, step)
+        told = [lone for lone in rows.listed if lone.why != Why.LEFT_ALONE]
+        found = [Difference(Kind.ONLY_POSTGRES.value, lone.why, None, lone.id) for lone in told]
+        await self._add(job, tally, scope, found, [_alone(*pair) for pair in zip(found, told, strict=True)])
+        listed = Counter(lone.why for lone in told)
+        for why, number in rows.counts.items():
+            tally.count(why or Kind.ONLY_POSTGRES.value, number - listed[why], explained=why is not None)
+            tally.not_listed += number - listed[why] if why != Why.LEFT_ALONE else 0
 
     async def _add(
         self,
@@ -137,12 +153,13 @@ class OrderedComparisons:
         return {
             "compared": tally.compared,
             "whole": scope.whole,
-            "in_salesforce": await self._parts.records.count(step.object),
+            "in_salesforce": await self._parts.records.count(step.object, step.soql),
             "in_postgres": rows,
             "differences": dict(tally.open),
             "explained": dict(tally.explained),
             "by_field": dict(tally.fields),
             "shown": tally.shown,
+            "not_listed": tally.not_listed,
         }
 
 
@@ -155,6 +172,10 @@ def _difference(item: Examined) -> Difference:
 
 def _shown(item: Examined) -> Mapping[str, Any]:
     return {**_bare(_difference(item)), "fields": [asdict(each) for each in item.finding.fields]}
+
+
+def _alone(item: Difference, lone: Lone) -> Mapping[str, Any]:
+    return {**_bare(item), "code": lone.code}
 
 
 def _bare(item: Difference) -> Mapping[str, Any]:

@@ -18,7 +18,7 @@ from daemon.domain.mapping import Step
 from daemon.domain.side import Side
 from daemon.flow.accounts import repaired
 from daemon.flow.auditing.examine import METRIC_KINDS, Examined, examine, is_open
-from daemon.flow.auditing.strangers import unknown_records, unknown_rows
+from daemon.flow.auditing.strangers import lone_records, unknown_rows
 from daemon.flow.parts import Parts
 from daemon.ports.comparing import PAGE_MOST, AuditState, Comparisons
 from daemon.reconcile.compare import Kind
@@ -45,7 +45,6 @@ class RollingAudit:
     def __init__(self, parts: Parts, comparisons: Comparisons) -> None:
         self._parts = parts
         self._comparisons = comparisons
-        self._given: dict[str, set[int]] = {}  # links that this cycle has given to the road, by step
 
     async def run(self) -> None:
         """For ever. What fails is told and tried again after a pause."""
@@ -139,7 +138,6 @@ class RollingAudit:
             )
         for item in opened:
             kind = item.finding.kind
-            self._given.setdefault(step.name, set()).add(item.link.id)
             parts.meter.count("isthmus_reconcile_repairs_total", step=step.name, kind=METRIC_KINDS[kind])
             log.warning(
                 "difference_repaired",
@@ -153,7 +151,7 @@ class RollingAudit:
     async def _end(self, step: Step, state: AuditState) -> AuditState:
         """Look for halves without another, look again at what was given to the road, and tell how the step stands."""
         lone = await self._feed_lone(step)
-        left = await self._left(step)
+        left = await self._left(step, state)
         found = {kind: state.found.get(kind, 0) + lone.get(kind, 0) for kind in {*state.found, *lone}}
         after = replace(
             state,
@@ -169,10 +167,11 @@ class RollingAudit:
 
     async def _feed_lone(self, step: Step) -> dict[str, int]:
         parts, now, counts = self._parts, self._parts.clock.now(), dict[str, int]()
-        async for page in unknown_records(parts, self._comparisons, step):
+        async for page in lone_records(parts, self._comparisons, step):
             rereads = [
-                Change(step.name, Side.SALESFORCE, ChangeKind.REREAD, Source.SWEEP, now, sf_id)
-                for sf_id in page
+                Change(step.name, Side.SALESFORCE, ChangeKind.REREAD, Source.SWEEP, now, lone.id)
+                for lone in page
+                if lone.why is None
             ]
             await self._store(step, Kind.ONLY_SALESFORCE, rereads, counts)
         creates = [
@@ -201,17 +200,19 @@ class RollingAudit:
         )
         log.warning("halves_without_another", step=step.name, kind=kind.value, records=len(changes))
 
-    async def _left(self, step: Step) -> dict[Kind, int]:
-        """What was given to the road and differs still, with nothing on its way."""
-        given = sorted(self._given.pop(step.name, ()))
+    async def _left(self, step: Step, state: AuditState) -> dict[Kind, int]:
+        """What was given to the road since this cycle began and differs still, with nothing on its way. The journal knows what that was."""
         left: dict[Kind, int] = {}
-        for start in range(0, len(given), PAGE_MOST):
+        after = 0
+        while True:
             async with self._comparisons.look() as look:
-                pairs = await look.pairs_of(step, given[start : start + PAGE_MOST])
+                pairs = await look.repaired(step, state.begun_at, after, PAGE_MOST)
+            if not pairs:
+                return left
+            after = pairs[-1].link.id
             for item in await examine(self._parts, self._comparisons, step, pairs):
                 if is_open(item.finding):
                     left[item.finding.kind] = left.get(item.finding.kind, 0) + 1
-        return left
 
     async def _give_way(self) -> None:
         """Wait while the worker is busy, for a bounded time."""

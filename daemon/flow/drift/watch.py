@@ -8,7 +8,7 @@ with that base, so that whatever either side changed meanwhile goes down the roa
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Final, Protocol
@@ -16,15 +16,17 @@ from typing import Final, Protocol
 import structlog
 
 from daemon.domain.drift import Drift, DriftKind, KnownSteps
-from daemon.domain.failure import CallFailedError, IsthmusError
+from daemon.domain.failure import CallFailedError, ConfigurationError, IsthmusError
 from daemon.domain.gap import GapCause
 from daemon.domain.mapping import Step, Steps
 from daemon.domain.side import Side
-from daemon.flow.deferral import SCHEMA_REASONS, STILL
+from daemon.flow.deferral import REMOVED, SCHEMA_REASONS, STILL
 from daemon.flow.drift.differences import Schemas, differences
 from daemon.flow.drift.memory import NAME, HeldSince, Memory, held_since, read, written
 from daemon.flow.gaps import note_opened, open_for_objects
 from daemon.flow.parts import Parts
+from daemon.flow.refiltering import Refiltering
+from daemon.flow.unlinked import enqueue_all_unlinked
 from daemon.ports.schemas import Kept, Objects, Tables
 
 log = structlog.get_logger(__name__)
@@ -40,7 +42,10 @@ PATIENCE: Final = 60.0
 FORMER_BATCHES: Final = 20.0
 """Seconds to wait for the last batch under former steps; a longer one is waited for at the next look."""
 DIFFERENCES_TOLD: Final = 50
-UNLINKED_MOST: Final = 100_000
+LOOKED_AT_ONCE: Final = 5000
+"""Pairs to a transaction that are to be read and compared."""
+_ANY: Final = "*"
+"""In place of a field's name: the mappings of a step were changed by another configuration."""
 
 
 class Held(Protocol):
@@ -90,9 +95,12 @@ class SchemaWatch:
         self._assess = assess
         self._object_names, self._table_names = wanted
         self._health = health
+        self._refiltering = Refiltering(parts, kept)
         self._seen: Schemas | None = None
         self._memory: Memory | None = None
         self._looks = 0
+        self._to_resume: set[str] = set()
+        self._turn = asyncio.Lock()  # of a look, or of another configuration
         self._refused = ""
         objects.when_outdated(parts.schema_doubts.set)
 
@@ -120,8 +128,18 @@ class SchemaWatch:
 
     async def look(self) -> tuple[Drift, ...]:
         """One look at both sides, and all that follows from it; what is held now. Raises CallFailedError or IsthmusError."""
-        doubted = self._parts.schema_doubts.is_set()
-        self._parts.schema_doubts.clear()
+        doubts = self._parts.schema_doubts
+        doubted = doubts.is_set()
+        doubts.clear()  # those of the meantime are for the next look
+        try:
+            async with self._turn:
+                return await self._look(doubted=doubted)
+        except BaseException:
+            if doubted:
+                doubts.set()
+            raise
+
+    async def _look(self, *, doubted: bool) -> tuple[Drift, ...]:
         memory = self._memory or read(await self._kept.get(NAME))
         seen = await self._described(whole=doubted or self._looks % WHOLE_EVERY == 0)
         self._looks += 1
@@ -132,9 +150,47 @@ class SchemaWatch:
             return self._parts.in_force.drifts
         since = held_since(found.drifts, memory.owed, self._parts.clock.now())
         await self._remember(Memory(found.known, _merged(memory.owed, since)))
+        if self._looks == 1:  # a process that ended may have let a step go, and not what waited for it
+            self._to_resume |= found.steps.by_name.keys()
         await self._put_in_force(found.steps, found.drifts)
+        await self._resume(found.steps)
         await self._make_good(found, since)
+        await self._refiltering.look()
         return found.drifts
+
+    async def adopt(
+        self,
+        assess: Assess,
+        wanted: tuple[Sequence[str], Sequence[str]],
+        ready: Callable[[Steps], Awaitable[None]],
+        touched: Mapping[str, bool],
+    ) -> None:
+        """Hold another configuration against both sides, and put its steps in force between two batches.
+
+        `ready` makes what the steps need before they are. `touched` names the steps whose pairs are to be compared, and whether what came
+        to be on either side as well: the next look has it done. Raises ConfigurationError where the configuration does not fit, and whatever
+        `ready` raises: the former one stays.
+        """
+        async with self._turn:
+            former = self._object_names, self._table_names
+            self._object_names, self._table_names = wanted
+            try:
+                memory = self._memory or read(await self._kept.get(NAME))
+                seen = await self._described(whole=True)
+                found = assess(seen, memory.known)
+                steps = _fitting(found, touched, self._parts.in_force.drifts)
+                await ready(steps)
+                now = self._parts.clock.now()
+                since = held_since(found.drifts, memory.owed, now)
+                changed = {name: {"" if whole else _ANY: now} for name, whole in touched.items()}
+                await self._remember(Memory(found.known, _merged(_merged(memory.owed, since), changed)))
+            except BaseException:
+                self._object_names, self._table_names = former
+                raise
+            self._assess, self._seen = assess, seen
+            self._to_resume |= steps.by_name.keys()
+            await self._put_in_force(steps, found.drifts)
+        self._parts.schema_doubts.set()  # a look follows at once
 
     async def _described(self, *, whole: bool) -> Schemas:
         async with asyncio.timeout(PATIENCE):
@@ -144,7 +200,7 @@ class SchemaWatch:
         return Schemas(dict(objects), dict(tables))
 
     async def _put_in_force(self, steps: Steps, drifts: tuple[Drift, ...]) -> None:
-        """Replace the steps where they differ, and let go what waited because of what is held by now, or not any more."""
+        """Replace the steps where they differ, and note of which something is held by now, or not any more."""
         former, held = self._parts.steps, self._parts.in_force.drifts
         if steps != former:
             changed = [step for step in steps.ordered if step != former.by_name.get(step.name)]
@@ -154,10 +210,16 @@ class SchemaWatch:
             self._parts.in_force.replace(steps, drifts)
         self._tell_held(steps, drifts, held)
         touched = {(d.step, d.field) for d in held} ^ {(d.step, d.field) for d in drifts}
-        for name in sorted({step for step, _ in touched}):
+        self._to_resume |= {step for step, _ in touched}
+
+    async def _resume(self, steps: Steps) -> None:
+        """Make due what waited for a step that goes on. What a failure leaves of it is made good by the next look."""
+        for name in sorted(self._to_resume):
             step = steps.by_name.get(name)
             if step is not None and not step.still:
                 await self._parts.store.resume(name, STILL, [reason.value for reason in SCHEMA_REASONS])
+                await self._parts.store.resume(name, REMOVED, ())
+            self._to_resume.discard(name)
 
     async def _adapt_capture(self, steps: Sequence[Step]) -> None:
         try:
@@ -178,24 +240,38 @@ class SchemaWatch:
             if step is not None:
                 if step.still or not await self._parts.in_force.alone(FORMER_BATCHES):
                     continue
-                await self._compare(step, min(was[field] for field in back), whole="" in back)
+                await self._bring_back(step, min(was[field] for field in back), whole="" in back)
             owed[name] = now
             if not now:
                 del owed[name]
         await self._remember(Memory(found.known, owed))
 
-    async def _compare(self, step: Step, since: datetime, *, whole: bool) -> None:
-        """Have every pair read and compared; of a step that stood still, also what came to be on either side meanwhile."""
+    async def _bring_back(self, step: Step, since: datetime, *, whole: bool) -> None:
+        """Have every pair read and compared; of a step that stood still, also what came to be on either side meanwhile.
+
+        Interrupted, it begins again at the next look. A step that was never loaded to the end is loaded instead, which does all of that.
+        """
         parts = self._parts
-        async with parts.writing:
-            pairs = await parts.store.look_anew(step.name)
-            if whole and step.direction.pushes:
-                await parts.store.enqueue_unlinked(step, UNLINKED_MOST)
+        if whole and await parts.store.first_load(step.name) != "done":
+            log.info("step_goes_on", step=step.name, first_load="to do")
+            return
+        if whole and step.direction.pushes:
+            await enqueue_all_unlinked(parts, step)
+        pairs = await self._look_anew(step.name)
         if whole:
             async with parts.writing, parts.store.begin() as unit:
                 gaps = await open_for_objects(unit, [step], GapCause.SCHEMA, since, parts.clock.now())
             note_opened(parts, gaps)
         log.warning("schema_fits_again", step=step.name, pairs=pairs, since=since)
+
+    async def _look_anew(self, step: str) -> int:
+        pairs = last = 0
+        while True:
+            async with self._parts.writing:
+                count, last = await self._parts.store.look_anew(step, last, LOOKED_AT_ONCE)
+            pairs += count
+            if count < LOOKED_AT_ONCE:
+                return pairs
 
     async def _remember(self, memory: Memory) -> None:
         if memory != self._memory:
@@ -232,6 +308,21 @@ class SchemaWatch:
         if reason != self._refused:
             log.error("configuration_does_not_fit", problems=reason, fix="isthmus config check")
             self._refused = reason
+
+
+def _fitting(found: Held, touched: Container[str], held: Container[Drift]) -> Steps:
+    """The steps of a configuration that fits both sides. Raises ConfigurationError for another.
+
+    What a schema has broken is held; what the configuration itself would break is not taken up.
+    """
+    broken = [drift for drift in found.drifts if drift.step in touched and drift not in held]
+    if found.steps is None or broken:
+        raise ConfigurationError(
+            "the configuration does not fit both sides",
+            "\n".join(str(problem) for problem in [*found.problems, *broken]),
+            "mend it, then run: isthmus config check",
+        )
+    return found.steps
 
 
 def _merged(one: HeldSince, other: HeldSince) -> dict[str, dict[str, datetime]]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from daemon.domain.mapping import Identify, IdentifyKind, Step
+from daemon.domain.mapping import PERSON_FIELD, Identify, IdentifyKind, Step
 from daemon.domain.value import Raw, Value
 from daemon.flow.loading.lens import Lens
 from daemon.flow.pairing import identifier_text
@@ -100,8 +100,8 @@ class Gatherer:
             self._values[name] += lens.values(cells)
             if lens.odd:
                 apart |= {index for index, cell in enumerate(cells) if cell in lens.odd}
-        if "IsConverted" in sheet.cells:
-            apart |= {index for index, cell in enumerate(sheet.cells["IsConverted"]) if cell == "true"}
+        for mark in {"IsConverted", PERSON_FIELD} & sheet.cells.keys():
+            apart |= {index for index, cell in enumerate(sheet.cells[mark]) if cell == "true"}
         for rule in self._step.identify:
             self._identifiers[rule] += _identifiers(rule, sheet)
         self._apart += [self._count + index for index in sorted(apart)]

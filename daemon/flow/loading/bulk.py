@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, cast
 
 import structlog
 
@@ -21,6 +21,7 @@ from daemon.domain.mapping import IdentifyKind, Step
 from daemon.domain.side import Side
 from daemon.flow.loading.batch import Batch, Gatherer
 from daemon.flow.loading.lane import plain
+from daemon.flow.loading.outcomes import Tally, Witness, told
 from daemon.flow.loading.page import settle_page
 from daemon.flow.parts import Parts
 from daemon.flow.reading import read_fields
@@ -68,8 +69,8 @@ class BulkLoad:
 
     async def read(
         self, step: Step, kind: JobKind, expected: int, answers: Collection[int] = ()
-    ) -> tuple[int, int]:
-        """Read a step's object and settle it; how many records, and how many were expected.
+    ) -> LoadState:
+        """Read a step's object and settle it; how many records, how many were expected, and what became of them (a `Tally`).
 
         `answers` are the stored changes that ask for it. Goes on with a read that another process left, if that was begun for all of
         them: it does not know what happened later, and no clock has to tell what later is.
@@ -80,7 +81,7 @@ class BulkLoad:
         while True:
             begun = state or await self._begin(step, kind, expected, answers)
             if begun.bookmark == "":
-                return begun.processed, begun.expected
+                return begun
             try:
                 return await _Reading(self._parts, self._store, self._records, step, kind, begun).run()
             except BookmarkLostError:
@@ -115,9 +116,10 @@ class _Reading:
         self._source = Source.LOAD if kind is JobKind.FIRST_LOAD else Source.SWEEP
         self._kind = kind.value
         self._state = state
+        self._tally = Tally.of(state.outcome)
 
-    async def run(self) -> tuple[int, int]:
-        """Read to the end; how many records, and how many were expected."""
+    async def run(self) -> LoadState:
+        """Read to the end; the state that was reached."""
         fast = plain(self._step) and await self._store.takes_sets(self._step)
         self._tell_plan(fast=fast)
         batches: asyncio.Queue[Batch | None] = asyncio.Queue(WAITING)
@@ -131,26 +133,37 @@ class _Reading:
             raise _first(group) from None
         await self._parts.failpoints.reach(Failpoint.PAGES_DONE)
         await self._finish()
-        return self._state.processed, self._state.expected
+        return replace(self._state, outcome=self._tally.document())
 
     async def _gather(self, batches: asyncio.Queue[Batch | None], gatherer: Gatherer) -> None:
-        sheets = self._records.sheets(self._step.object, read_fields(self._step), self._state.bookmark)
+        sheets = self._records.sheets(
+            self._step.object, read_fields(self._step), self._state.bookmark, self._step.soql
+        )
         async for batch in _batches(sheets, gatherer):
             await batches.put(batch)
         await batches.put(None)
 
     async def _settle(self, batch: Batch) -> None:
-        """Settle a batch, first set-wise and then one by one, and store with the last of it how far the read has come."""
+        """Settle a batch, first set-wise and then one by one, and store with the last of it how far the read has come.
+
+        A batch that a death cuts in two is read again: what was settled of it before is then told as unchanged, or as parked.
+        """
         begun = self._parts.clock.monotonic()
         rest = await self._set_wise(batch)
         records = list(batch.records(rest))
         for start in range(0, len(records), ONE_BY_ONE):
             portion = records[start : start + ONE_BY_ONE]
             async with self._parts.writing, self._store.begin() as unit:
-                await settle_page(self._parts, unit, self._step, self._source, portion)
+                witness = Witness(unit)
+                await settle_page(self._parts, cast("LoadUnit", witness), self._step, self._source, portion)
+                ids = [record.id for record in portion]
+                tally = self._tally.with_records(
+                    await told(unit, self._step, ids, witness.entries), listed=False
+                )
                 if start + ONE_BY_ONE >= len(records):
-                    await self._keep(unit, batch)
+                    await self._keep(unit, batch, tally)
                 await self._parts.failpoints.reach(Failpoint.PAGE_SETTLED)
+            self._tally = tally
         self._came(batch)
         log.debug(
             "load_batch",
@@ -174,13 +187,19 @@ class _Reading:
                 made, refused = await self._insert(unit, chosen)
                 left = sorted({*staged.open, *matched, *refused})
                 rest = sorted({*batch.apart, *(batch.places[index] for index in left)})
+                tally = self._tally.with_numbers(
+                    {"create": made, "unchanged": staged.equal, "other_step": staged.elsewhere}
+                )
+                waiting = [batch.portion.ids[index] for index in staged.behind]
+                tally = tally.with_records(await told(unit, self._step, waiting, ()), listed=False)
                 if not rest:
-                    await self._keep(unit, batch)
+                    await self._keep(unit, batch, tally)
                     await self._parts.failpoints.reach(Failpoint.PAGE_SETTLED)
         except DatabaseFailedError as error:
             if error.failure.kind in PASSING:
                 raise
             return everything  # an identifier that its column cannot hold, no right to temporary tables: the road needs neither
+        self._tally = tally
         self._count(made)
         return rest
 
@@ -217,11 +236,16 @@ class _Reading:
         second, more = await self._insert(unit, chosen[middle:])
         return first + second, refused + more
 
-    async def _keep(self, unit: LoadUnit, batch: Batch) -> None:
+    async def _keep(self, unit: LoadUnit, batch: Batch, tally: Tally) -> None:
         done = self._state.processed + len(batch)
         await unit.note_read(self._kind, self._step.name, batch.ids())
         await unit.keep_load(
-            self._kind, self._step.name, done, max(done, self._state.expected), batch.bookmark
+            self._kind,
+            self._step.name,
+            done,
+            max(done, self._state.expected),
+            batch.bookmark,
+            tally.document(),
         )
 
     def _came(self, batch: Batch) -> None:
@@ -281,7 +305,10 @@ class _Reading:
             await unit.store_changes(again)
             missing = await unit.ask_after_missing(self._kind, self._step.name, self._source, now)
             await self._parts.failpoints.reach(Failpoint.MISSING_FOUND)
-            await unit.end_load(self._kind, self._step.name, done=self._kind == JobKind.SWEEP)
+            tally = self._tally.with_missing(missing)
+            swept = self._kind == JobKind.SWEEP
+            await unit.end_load(self._kind, self._step.name, done=swept, outcome=tally.document())
+        self._tally = tally
         await self._parts.failpoints.reach(Failpoint.MISSING_STORED)
         log.info("load_missing", step=self._step.name, not_met=missing, deleted_meanwhile=len(again))
         if self._state.bookmark is not None:

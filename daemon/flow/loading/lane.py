@@ -24,7 +24,7 @@ def plain(step: Step) -> bool:
 
     A new record must become a row that says exactly what Salesforce says, so that nothing is left to weigh afterwards:
 
-    - the step pulls, and creates in PostgreSQL;
+    - the step pulls, creates in PostgreSQL, and does nothing beside (`actions` are for each record);
     - every field pulls, and has a column of its own; there is no constant, and no lookup, whose row may not be there yet;
     - each column gives back the canonical value that it was given: text into text of any length limit, a number into `numeric` with no
       fewer decimals or into a whole number, an instant into one that knows its zone. `real`, `double precision`, `uuid`, `json`, `character`
@@ -36,6 +36,7 @@ def plain(step: Step) -> bool:
     return (
         step.direction.pulls
         and step.pull.creates
+        and not step.actions
         and bool(step.fields)
         and all(_exact(step, field) for field in step.fields)
         and all(len(fields) == 1 for fields in step.by_column.values())

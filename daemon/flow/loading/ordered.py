@@ -5,7 +5,6 @@ the read stands is committed with each portion, so that it goes on after a death
 shows is what the database itself would have done.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,26 +13,24 @@ from typing import Any, Final, cast
 import structlog
 
 from daemon.domain.change import Source
+from daemon.domain.filter import together
 from daemon.domain.mapping import Step
 from daemon.flow.jobs import Progress, step_of
-from daemon.flow.load import ENQUEUED_AT_ONCE
 from daemon.flow.loading.bulk import LOW_MARGIN, BulkLoad
+from daemon.flow.loading.outcomes import Tally, Witness, told
 from daemon.flow.loading.page import settle_page
 from daemon.flow.parts import Parts
 from daemon.flow.reading import read_fields
+from daemon.flow.unlinked import AT_ONCE
 from daemon.ports.jobs import Job, JobKind
 from daemon.ports.loads import BulkRecords, LoadState, LoadStore, LoadUnit, Selection
 from daemon.ports.salesforce import Record
-from daemon.ports.store import JournalEntry
 
 log = structlog.get_logger(__name__)
 
 PAGE: Final = 2000
 PORTION: Final = 500
 """Records to a transaction: enough to be set-wise, few enough that live changes and the event loop get their turn."""
-
-LISTED_MOST: Final = 100
-"""Records that are told one by one in the result."""
 
 _KIND: Final = JobKind.LOAD.value
 
@@ -78,7 +75,7 @@ class OrderedLoads:
 
     async def count(self, step: Step, order: Order) -> int:
         """How many records an order means; one call. Raises CallFailedError for a condition that is none."""
-        found = await self._records.count_selected(step.object, order.selection)
+        found = await self._records.count_selected(step.object, within(step, order.selection))
         return found if order.limit is None else min(found, order.limit)
 
     def in_bulk(self, order: Order, records: int) -> bool:
@@ -97,9 +94,14 @@ class OrderedLoads:
             expected = await self.count(step, order)
             await progress.note(job.processed, expected)
             if self.in_bulk(order, expected):
-                done, expected = await self._bulk.read(step, JobKind.LOAD, expected)
-                progress.processed, progress.expected = done, expected
-                result: Mapping[str, Any] = {"records": done}
+                state = await self._bulk.read(step, JobKind.LOAD, expected)
+                progress.processed, progress.expected = state.processed, state.expected
+                result: Mapping[str, Any] = {
+                    "records": state.processed,
+                    **Tally.of(state.outcome).document(),
+                    "dry_run": False,
+                    "went_on": job.processed > 0,
+                }
             else:
                 reading = _Reading(parts, self._store, self._records, step, order, progress)
                 result = await reading.run(expected)
@@ -110,7 +112,7 @@ class OrderedLoads:
     async def _enqueue(self, step: Step) -> int:
         """Have the rows without a record made in Salesforce, as a first load does."""
         total = 0
-        while count := await self._store.enqueue_unlinked(step, ENQUEUED_AT_ONCE):
+        while count := await self._store.enqueue_unlinked(step, AT_ONCE):
             total += count
         return total
 
@@ -133,15 +135,16 @@ class _Reading:
         self._step = step
         self._order = order
         self._progress = progress
-        self._outcomes: Counter[str] = Counter()
-        self._listed: list[Mapping[str, Any]] = []
+        self._tally = Tally()
 
     async def run(self, expected: int) -> Mapping[str, Any]:
         """Read and settle everything that is meant; the outcomes in numbers, and the first of them one by one."""
         state = await self._begun(expected)
         done, after = state.processed, state.bookmark or ""
         went_on = done > 0
-        while page := await self._page(after, done):
+        self._tally = Tally.of(state.outcome)
+        over = state.bookmark == ""  # all was read and asked after, in an earlier life
+        while not over and (page := await self._page(after, done)):
             for start in range(0, len(page), self._portion):
                 portion = page[start : start + self._portion]
                 begun = self._parts.clock.monotonic()
@@ -149,12 +152,11 @@ class _Reading:
                 done, after = done + len(portion), portion[-1].id
                 await self._progress.note(done, max(expected, done))
                 await self._pace(len(portion), begun)
-        if self._order.whole:
+        if self._order.whole and not over:
             await self._ask_after_missing()
         return {
             "records": done,
-            "outcomes": dict(self._outcomes),
-            "listed": self._listed,
+            **self._tally.document(),
             "dry_run": self._order.rehearsal,
             "went_on": went_on,
         }
@@ -182,49 +184,38 @@ class _Reading:
         if wanted <= 0:
             return []
         return await self._records.select(
-            self._step.object, read_fields(self._step), self._order.selection, after, wanted
+            self._step.object,
+            read_fields(self._step),
+            within(self._step, self._order.selection),
+            after,
+            wanted,
         )
 
     async def _settle(self, portion: Sequence[Record], done: int, expected: int) -> None:
         try:
             async with self._parts.writing, self._store.begin() as unit:
-                witness = _Witness(unit)
+                witness = Witness(unit)
                 await settle_page(self._parts, cast("LoadUnit", witness), self._step, Source.SWEEP, portion)
-                told = await self._told(unit, portion, witness.entries)
+                ids = [record.id for record in portion]
+                tally = self._tally.with_records(await told(unit, self._step, ids, witness.entries))
                 self._end_rehearsal()
-                await unit.note_read(_KIND, self._step.name, [record.id for record in portion])
+                await unit.note_read(_KIND, self._step.name, ids)
                 reached = done + len(portion)
-                await unit.keep_load(_KIND, self._step.name, reached, max(expected, reached), portion[-1].id)
+                await unit.keep_load(
+                    _KIND,
+                    self._step.name,
+                    reached,
+                    max(expected, reached),
+                    portion[-1].id,
+                    tally.document(),
+                )
         except _NothingKeptError:
             pass
-        self._outcomes.update(str(item["outcome"]) for item in told)
-        self._listed += told[: LISTED_MOST - len(self._listed)]
+        self._tally = tally
 
     def _end_rehearsal(self) -> None:
         if self._order.rehearsal:
             raise _NothingKeptError
-
-    async def _told(
-        self, unit: LoadUnit, portion: Sequence[Record], entries: Sequence[JournalEntry]
-    ) -> list[Mapping[str, Any]]:
-        """What became of each record, inside the transaction in which it did."""
-        ids = [record.id for record in portion]
-        by_id = {entry.sf_id: entry for entry in entries}
-        links = await unit.links_of_records(ids)
-        waiting = await unit.unsettled_records(ids)
-        told: list[Mapping[str, Any]] = []
-        for sf_id in ids:
-            entry, link = by_id.get(sf_id), links.get(sf_id)
-            key = link.key if link is not None else entry.key if entry is not None else None
-            told.append(
-                {
-                    "key": key,
-                    "sf_id": sf_id,
-                    "outcome": _outcome(entry, waits=sf_id in waiting),
-                    "code": entry.code if entry is not None else None,
-                }
-            )
-        return told
 
     async def _pace(self, records: int, begun: float) -> None:
         """Wait until so many records may have taken the time that they took."""
@@ -236,28 +227,13 @@ class _Reading:
         now = self._parts.clock.now()
         async with self._parts.writing, self._store.begin() as unit:
             missing = await unit.ask_after_missing(_KIND, self._step.name, Source.SWEEP, now)
-            await unit.end_load(_KIND, self._step.name, done=False)
-        self._outcomes["not_met"] = missing
+            tally = self._tally.with_missing(missing)
+            await unit.end_load(_KIND, self._step.name, done=False, outcome=tally.document())
+        self._tally = tally
 
 
 class _NothingKeptError(Exception):
     """Ends a rehearsal's transaction, so that it is rolled back."""
-
-
-class _Witness:
-    """A unit that remembers the journal entries which pass through it."""
-
-    def __init__(self, unit: LoadUnit) -> None:
-        self._unit = unit
-        self.entries: list[JournalEntry] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._unit, name)
-
-    async def journal(self, entries: Sequence[JournalEntry]) -> None:
-        """As the unit does."""
-        self.entries += entries
-        await self._unit.journal(entries)
 
 
 class _Uncounted:
@@ -272,10 +248,7 @@ class _Uncounted:
 _UNCOUNTED: Final = _Uncounted()
 
 
-def _outcome(entry: JournalEntry | None, *, waits: bool) -> str:
-    """In a word: the operation that was done, or why none was."""
-    if entry is None:
-        return "waiting" if waits else "unchanged"
-    if entry.outcome == "apply":
-        return entry.operation if entry.operation != "none" else "applied"
-    return entry.outcome
+def within(step: Step, selection: Selection) -> Selection:
+    """A selection of those records alone that the step's filter takes in."""
+    conditions = [condition for condition in (step.soql, selection.condition) if condition]
+    return replace(selection, condition=together(conditions)) if step.soql else selection

@@ -1,7 +1,7 @@
 """Large objects read whole beside the worker, which goes on with every other step meanwhile.
 
 A wish to read an object is a stored change and stays one until the read has ended: it is only put off, a minute at a time, while the read
-is under way. So a death needs no care: the wish is due again within a minute, and the read goes on where it stood.
+is under way. So a death needs no care: the next process makes the wish due, and the read goes on where it stood.
 """
 
 import asyncio
@@ -48,7 +48,8 @@ class Sweeps:
         await self._put_off(changes)
 
     async def run(self) -> None:
-        """Read what is wanted, for ever."""
+        """Read what is wanted, for ever. What another process was reading is due at once: it does not read it any more."""
+        await self._take_up()
         while True:
             async with self._changed:
                 await self._changed.wait_for(lambda: bool(self._wanted))
@@ -59,6 +60,13 @@ class Sweeps:
                 del self._wanted[name]
                 async with self._changed:
                     self._changed.notify_all()
+
+    async def _take_up(self) -> None:
+        for step in self._parts.steps.ordered:
+            try:
+                await self._parts.store.resume(step.name, UNDER_WAY, ())
+            except CallFailedError as error:  # due within a minute as it is
+                log.warning("sweep_not_taken_up", step=step.name, code=error.failure.code)
 
     async def rested(self) -> bool:
         """Wait until nothing is being read; whether anything was."""

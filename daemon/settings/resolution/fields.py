@@ -80,7 +80,8 @@ def resolved_field(sides: Sides, settings: FieldSettings, at: Path, findings: Fi
         mandatory=settings.mandatory,
         scale=types.scale,
         length=types.length,
-        lookup=settings.lookup.step if settings.lookup is not None else None,
+        lookup=_looked_up(settings),
+        among=settings.lookup.steps if settings.lookup is not None else (),
         group=settings.group,
         createable=described.createable,
         updateable=described.updateable,
@@ -122,6 +123,11 @@ def _rule(sides: Sides, settings: FieldSettings, kind: Kind, at: Path, findings:
         what = f"true_wins is for flags, and {settings.salesforce} is a {kind}"
         findings.problem((*at, "conflict"), what, "give this field another policy")
     return rule
+
+
+def _looked_up(settings: FieldSettings) -> str | None:
+    lookup = settings.lookup
+    return None if lookup is None else lookup.step or next(iter(lookup.steps), None)
 
 
 def _parts(described: ObjectDescription, name: str) -> list[str]:
@@ -197,6 +203,9 @@ def _types(
     if column is None:
         kind = _KIND_OF_CONSTANT.get(described.type, Kind.TEXT)
         return Pair(kind, described.scale if kind is Kind.NUMBER else None, described.length or None)
+    by_value = settings.lookup is not None and settings.lookup.external_id is not None
+    if by_value and described.type == "reference":
+        return Pair(Kind.TEXT)
     found = pair(described, column.type, lookup=settings.lookup is not None)
     if found is not None:
         return found

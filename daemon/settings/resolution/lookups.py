@@ -19,11 +19,16 @@ def check_lookups(
     """Whether each reference points to what its step syncs, and its column can hold that step's key."""
     for index, written in enumerate(settings.steps):
         step = steps.get(written.name)
-        if step is None or not written.enabled:
+        if step is None or not written.runs:
             continue
         for place, field in enumerate(written.fields):
-            target = steps.get(field.lookup.step) if field.lookup is not None else None
-            if target is None or place in {held.place for held in step.held}:
+            if field.lookup is None or place in {held.place for held in step.held}:
+                continue
+            if field.lookup.steps:
+                _among(index, place, field.lookup.steps, steps, findings)
+            through = field.lookup.step or next(iter(field.lookup.steps), None)
+            target = steps.get(through) if through is not None else None
+            if target is None:
                 continue
             at: Path = ("steps", index, "fields", place)
             described = objects[step.object].fields.get(field.salesforce)
@@ -33,6 +38,18 @@ def check_lookups(
                 findings.problem((*at, "lookup", "step"), what, f"name a step of {points_to[0]}", CONFIG)
             if field.postgres is not None:
                 _key_type(step, target, field.postgres, (*at, "postgres"), findings)
+
+
+def _among(
+    index: int, place: int, names: tuple[str, ...], steps: Mapping[str, Step], findings: Findings
+) -> None:
+    """A row is linked by one of several steps only where they are steps of one table."""
+    found = [steps[name] for name in names if name in steps]
+    for number, other in enumerate(found[1:], start=1):
+        if other.table.qualified != found[0].table.qualified:
+            what = f"{other.name} pairs rows of {other.table.qualified}, and {found[0].name} those of {found[0].table.qualified}"
+            path: Path = ("steps", index, "fields", place, "lookup", "steps", number)
+            findings.problem(path, what, "name steps of one table", CONFIG)
 
 
 def _key_type(step: Step, target: Step, column: str, path: Path, findings: Findings) -> None:

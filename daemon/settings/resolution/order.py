@@ -23,7 +23,7 @@ def ordered(steps: Sequence[Step]) -> tuple[Step, ...]:
 
 
 def _needs(step: Step) -> set[str]:
-    lookups = {field.lookup for field in step.fields if field.lookup is not None}
+    lookups = {name for field in step.fields for name in field.looked_up}
     return (lookups | set(step.depends_on)) - {step.name}
 
 

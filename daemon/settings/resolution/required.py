@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from daemon.domain.mapping import Field, Identify, IdentifyKind
-from daemon.domain.policy import OnDelete
+from daemon.domain.policy import Behaviour, OnDelete
 from daemon.settings.merge import Path
 from daemon.settings.resolution.fields import Sides
 from daemon.settings.resolution.findings import FIELDS, OBJECTS, TABLES, Findings
@@ -22,7 +22,11 @@ def check_object_rights(sides: Sides, on_delete: OnDelete, at: Path, findings: F
         if not allowed:
             fix = f"Setup > Permission Sets > Object Settings > {described.name} > {right}"
             findings.problem(place, f"the integration user may not {verb} {described.name}", fix, OBJECTS)
-    if step.direction.pushes and on_delete is OnDelete.PROPAGATE and not described.deletable:
+    deletes = step.direction.pushes and step.push.behaviour in (Behaviour.MIRROR, Behaviour.DELETE)
+    if deletes and not described.deletable:
+        fix = f"Setup > Permission Sets > Object Settings > {described.name} > Delete"
+        findings.problem(place, f"the integration user may not delete {described.name}", fix, OBJECTS)
+    elif step.direction.pushes and on_delete is OnDelete.PROPAGATE and not described.deletable:
         what = f"the integration user may not delete {described.name}: deletes are parked"
         findings.warning(place, what, "grant Delete in the permission set, or write on_delete: keep", OBJECTS)
 

@@ -239,7 +239,7 @@ async def test_lookups_name_objects_of_the_same_file_in_any_order(
             False,
             "there is no switch merge_event; did you mean merge_events? There are: merge_ev",
         ),
-        ("zzz", False, "there is no switch zzz; there are: auto_assign, "),
+        ("zzz", False, "there is no switch zzz; there are: api_access_control, "),
     ],
 )
 async def test_a_switch_out_of_its_range(client: PlainClient, name: str, value: object, error: str) -> None:

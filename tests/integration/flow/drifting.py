@@ -74,12 +74,14 @@ class Drifting:
         return found
 
 
-async def drifting(make_road: MakeRoad) -> Drifting:
-    """A road whose configuration fits both sides, and has been looked at once."""
+async def drifting(make_road: MakeRoad, *, loaded: bool = True) -> Drifting:
+    """A road whose configuration fits both sides, and has been looked at once. `loaded`: its first load is behind it."""
     scene = Drifting(await make_road(), None, [])  # type: ignore[arg-type]
     found = await scene.reborn()
     assert found.steps is not None
     await scene.road.database.capture_install(found.steps.ordered)
+    if loaded:
+        await scene.road.parts.store.set_first_load("companies", "done", 0, 0)
     assert await scene.look() == ()
     return scene
 

@@ -40,10 +40,10 @@ class Pages:
         return getattr(self._real, name)
 
     async def sheets(
-        self, name: str, fields: Sequence[str], after: str | None = None
+        self, name: str, fields: Sequence[str], after: str | None = None, condition: str = ""
     ) -> AsyncIterator[Sheet]:
         first = True
-        async for sheet in self._real.sheets(name, fields, after):
+        async for sheet in self._real.sheets(name, fields, after, condition):
             if first and self._between is not None:
                 await self._between()
             first = False
@@ -443,10 +443,12 @@ class Endless:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
 
-    async def count(self, _: str) -> int:
+    async def count(self, _: str, __: str = "") -> int:
         return self._count
 
-    async def sheets(self, name: str, _: Sequence[str], __: str | None = None) -> AsyncIterator[Sheet]:
+    async def sheets(
+        self, name: str, _: Sequence[str], __: str | None = None, ___: str = ""
+    ) -> AsyncIterator[Sheet]:
         moment = datetime(2024, 5, 17, 8, 30, tzinfo=UTC)
         for start in range(0, self._count, 1000):
             numbers = range(start, start + 1000)

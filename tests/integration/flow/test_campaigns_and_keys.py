@@ -12,7 +12,16 @@ from daemon.operations import linking
 from tests.integration.flow.conftest import MakeRoad
 from tests.integration.flow.scenes import paired_company
 from tests.support.road import shift
-from tests.support.road_steps import BY_SF_ID, COMPANIES, COMPANY, PEOPLE, by_field, field, with_fields
+from tests.support.road_steps import (
+    BY_SF_ID,
+    COMPANIES,
+    COMPANY,
+    PEOPLE,
+    PERSON,
+    by_field,
+    field,
+    with_fields,
+)
 
 CAMPAIGNS = Step(
     name="campaigns",
@@ -100,3 +109,36 @@ async def test_a_contact_is_identified_by_its_email(make_road: MakeRoad) -> None
     await road.settle()
     assert (await road.link("people", key)).sf_id == sf_id
     assert [(r["Id"], r["FirstName"]) for r in road.org.rows("Contact")] == [(sf_id, "Ann")]
+
+
+@pytest.mark.requirement("S3-24")
+async def test_a_status_that_the_campaign_lacks_makes_a_member_with_its_default_status(
+    make_road: MakeRoad,
+) -> None:
+    known = ValueMap(
+        pull={"Responded": "responded"},
+        push={"responded": "Responded"},
+        on_push=Unmapped(OnUnmapped.KEEP),
+    )
+    push = Direction.PUSH
+    members = Step(
+        name="members",
+        object="CampaignMember",
+        table=PERSON,
+        direction=push,
+        fields=(
+            field("CampaignId", "ext_id", Kind.REFERENCE, direction=push),
+            field("ContactId", "sf_id", Kind.REFERENCE, direction=push),
+            field("Status", "phone", direction=push, values=known),
+        ),
+    )
+    road = await make_road(members)
+    [campaign] = [road.org.create("Campaign", {"Name": "Spring", "IsActive": True})]
+    contacts = road.org.load("Contact", [{"LastName": "Hill"}, {"LastName": "Vale"}])
+    for contact, status in zip(contacts, ("responded", "clicked"), strict=True):
+        await road.insert("person", ext_id=campaign, sf_id=contact, phone=status)
+    await road.settle()
+    assert {row["ContactId"]: row["Status"] for row in road.org.rows("CampaignMember")} == {
+        contacts[0]: "Responded",
+        contacts[1]: "Sent",
+    }

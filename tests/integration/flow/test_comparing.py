@@ -10,6 +10,7 @@ import pytest
 from daemon.domain.failure import RefusedError, UsageError
 from daemon.domain.mapping import DeleteGuard, Step
 from daemon.domain.side import Direction
+from daemon.flow.auditing import strangers
 from daemon.flow.auditing.guards import GuardWatch
 from daemon.flow.auditing.ordered import OrderedComparisons
 from daemon.flow.auditing.repairing import OrderedRepairs
@@ -249,3 +250,42 @@ async def test_a_repair_that_begins_again_deletes_no_more_than_was_confirmed(mak
         assert (await work(job, Progress(road.parts, road.jobs, job)))["deletes"] == 1
         await road.settle()
     assert len(road.org.rows("Account")) == 2
+
+
+async def test_every_row_without_a_record_is_counted_and_a_bounded_number_listed(
+    make_road: MakeRoad, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strangers, "LONE_MOST", 2)
+    road = await make_road(COMPANIES)
+    await loaded(road, 1)
+    await unseen_in_postgres(
+        road, "INSERT INTO app.company (name) SELECT 'n' || n FROM generate_series(1, 5) n"
+    )
+    result = await compared(road, show=10)
+    assert result["differences"] == {"only_in_postgres": 5}
+    assert (len(result["shown"]), result["not_listed"]) == (2, 3)
+
+
+async def test_a_row_whose_create_is_parked_or_on_its_way_is_told_with_its_reason(
+    make_road: MakeRoad,
+) -> None:
+    road = await make_road(COMPANIES)
+    await loaded(road, 1)
+    parked = await road.insert("company", name="x" * 300)
+    await road.settle()
+    held = await road.insert("company", name="On its way")
+    result = await compared(road, show=10)
+    assert result["differences"] == {}
+    assert result["explained"] == {"parked": 1, "waiting": 1}
+    told = {item["key"]: (item["kind"], item["why"], item["code"]) for item in result["shown"]}
+    assert told == {
+        parked: ("only_in_postgres", "parked", "STRING_TOO_LONG"),
+        held: ("only_in_postgres", "waiting", None),
+    }
+    assert result["in_postgres"] == result["in_salesforce"] + 2
+
+
+async def test_a_repair_that_could_close_nothing_is_refused_before_it_begins(make_road: MakeRoad) -> None:
+    road = await make_road(COMPANIES)
+    with pytest.raises(UsageError, match="closes nothing"):
+        await comparing.preview(road.office, Wish(NAME, "policy", "conflict", 0))

@@ -6,12 +6,12 @@ import pytest
 
 from daemon.domain.change import Change, ChangeKind, Source
 from daemon.domain.mapping import DeleteGuard
-from daemon.domain.policy import DeleteConflict, OnDelete
+from daemon.domain.policy import DeleteConflict, OnDelete, Policy
 from daemon.domain.side import Side
 from tests.integration.flow.conftest import MakeRoad
 from tests.integration.flow.scenes import paired_company, the_link
 from tests.support.road import shift
-from tests.support.road_steps import COMPANIES
+from tests.support.road_steps import COMPANIES, all_by, policy
 
 
 async def test_a_delete_in_salesforce_deletes_the_row(make_road: MakeRoad) -> None:
@@ -68,7 +68,9 @@ async def test_a_delete_against_an_edit(
     records, rows = road.org.rows("Account"), await road.rows("company")
     match rule:
         case DeleteConflict.PARK:
-            assert {(c["state"], c["code"]) for c in await road.changes()} == {("parked", "delete_conflict")}
+            waiting = await road.changes()
+            assert [c["code"] for c in waiting if c["state"] == "parked"] == ["delete_conflict"]
+            assert {c["side"] for c in waiting if c["state"] != "parked"} <= {"postgres"}
             assert (len(records), len(rows)) == ((0, 1) if gone == "salesforce" else (1, 0))
         case DeleteConflict.DELETE_WINS:
             assert (records, rows) == ([], [])
@@ -134,6 +136,53 @@ async def test_truncate_deletes_nothing_by_itself(make_road: MakeRoad) -> None:
     await road.settle()
     assert len(road.org.rows("Account")) == 1
     assert [(c["state"], c["code"]) for c in await road.changes()] == [("parked", "truncate")]
+
+
+@pytest.mark.parametrize("first", ["stream", "worker"])
+async def test_an_edit_whose_record_comes_back_is_as_old_as_it_is(make_road: MakeRoad, first: str) -> None:
+    """The conflict that a deletion left is decided by the times of both edits, not by the side that ties go to."""
+    road = await make_road(all_by(COMPANIES, policy(Policy.NEWEST, Side.POSTGRES)))
+    key, sf_id = await paired_company(road, phone="agreed")
+    road.org.delete("Account", sf_id)
+    if first == "stream":
+        await road.listen()
+    await road.update("company", key, phone="here")
+    await road.settle()
+    assert {(c["state"], c["side"]) for c in await road.changes()} == {
+        ("held", "postgres"),
+        ("parked", "salesforce"),
+    }
+    shift(road, 20)
+    road.org.undelete(sf_id)
+    road.org.update("Account", sf_id, {"Phone": "there"})
+    await road.settle()
+    assert (await road.row("company", key) or {})["phone"] == "there"
+    assert road.record("Account", sf_id)["Phone"] == "there"
+    assert await road.changes() == []
+    await road.in_step()
+    await road.quiet()
+
+
+async def test_each_edit_of_a_row_in_such_a_conflict_adds_nothing_that_a_person_must_answer(
+    make_road: MakeRoad,
+) -> None:
+    road = await make_road(COMPANIES)
+    key, sf_id = await paired_company(road)
+    road.org.delete("Account", sf_id)
+    for phone in ("2", "3", "4"):
+        await road.update("company", key, phone=phone)
+        await road.settle()
+    assert [c["code"] for c in await road.changes() if c["state"] == "parked"] == ["delete_conflict"]
+    await road.app.execute("UPDATE isthmus.change SET due = now() WHERE state <> 'parked'")
+    await road.settle()
+    assert [c["code"] for c in await road.changes() if c["state"] == "parked"] == ["delete_conflict"]
+    await road.delete("company", key)
+    await road.settle()
+    assert (await the_link(road, sf_id)).state.value == "tombstone"
+    assert {c["side"] for c in await road.changes()} == {"salesforce"}, "an edit of a row that is gone waits"
+    await road.app.execute("UPDATE isthmus.change SET due = now()")
+    await road.settle()
+    assert await road.changes() == []
 
 
 async def test_an_undeleted_record_gets_its_old_key_back(make_road: MakeRoad) -> None:
@@ -217,5 +266,6 @@ async def test_a_conflict_found_again_by_a_sweep_stays_one_parked_change(make_ro
         async with road.parts.store.begin() as unit:
             await unit.store_changes(asked)
         await road.work()
-        parked = [(change["sf_id"], change["code"]) for change in await road.changes()]
+        changes = await road.changes()
+        parked = [(c["sf_id"], c["code"]) for c in changes if c["state"] == "parked"]
         assert sorted(parked) == sorted((sf_id, "delete_conflict") for _, sf_id in pairs)

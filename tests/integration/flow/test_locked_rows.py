@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from daemon.domain.policy import Policy
+from daemon.domain.side import Side
 from tests.integration.flow.conftest import MakeRoad
 from tests.integration.flow.scenes import paired_company, paired_person
-from tests.support.road import Road
-from tests.support.road_steps import COMPANIES, PEOPLE
+from tests.support.road import Road, shift
+from tests.support.road_steps import COMPANIES, PEOPLE, all_by, policy
 
 
 @asynccontextmanager
@@ -89,5 +91,25 @@ async def test_a_create_whose_row_cannot_be_named_now_comes_back_soon(make_road:
     await make_due(road)
     await road.settle()
     assert len(road.org.rows("Account")) == 1
+    await road.in_step()
+    await road.quiet()
+
+
+async def test_an_edit_of_a_row_that_is_held_while_it_is_decided_is_as_old_as_it_is(
+    make_road: MakeRoad,
+) -> None:
+    """The conflict could not be decided while the row was held; its time must not be forgotten over that."""
+    road = await make_road(all_by(COMPANIES, policy(Policy.NEWEST, Side.POSTGRES)))
+    key, sf_id = await paired_company(road, phone="agreed")
+    await road.update("company", key, phone="here")
+    shift(road, 20)
+    road.org.update("Account", sf_id, {"Phone": "there"})
+    async with held(road, key):
+        await road.work()
+        assert "here" in {c["new_values"].get("phone") for c in await road.changes()}
+    await make_due(road)
+    await road.settle()
+    assert (await road.row("company", key) or {})["phone"] == "there"
+    assert road.record("Account", sf_id)["Phone"] == "there"
     await road.in_step()
     await road.quiet()

@@ -131,7 +131,7 @@ async def test_an_object_that_cannot_be_read_holds_back_its_own_step_alone(make_
         def __getattr__(self, name: str) -> Any:
             return getattr(real, name)
 
-        async def count(self, name: str) -> int:
+        async def count(self, name: str, condition: str = "") -> int:
             if name == "Account":
                 failure = Failure(
                     FailureKind.PERMISSION, Reason.PERMISSION, "INVALID_TYPE", "hidden", "grant it"

@@ -196,7 +196,8 @@ async def test_a_load_goes_on_in_the_next_process_and_reads_nothing_twice(
     (job,) = (await road.jobs.list(kind="load")).jobs
     assert (job.state, job.processed, job.interruptions) == (JobState.DONE, 30, 1)
     assert result(job)["went_on"] is True
-    assert result(job)["outcomes"] == {"create": 10, "not_met": 0}
+    assert result(job)["outcomes"] == {"create": 30, "not_met": 0}
+    assert len(result(job)["listed"]) == 30, "what was told before is not forgotten"
     assert asked == ["", ids[9], ids[19], ids[29]]
     assert len(await road.rows("company")) == 30
 
@@ -207,11 +208,53 @@ async def test_the_whole_of_a_large_object_is_read_in_bulk_in_the_same_job(make_
     loads = road.ordered(bulk_from=40)
     job = await loaded(road, Wish(STEP), loads)
     assert (result(job)["records"], job.processed, job.expected) == (40, 40, 40)
+    assert result(job)["outcomes"] == {"create": 40, "not_met": 0}
     assert [entry.kind for entry in (await road.jobs.list()).jobs] == ["load"]
     assert len(await road.rows("company")) == 40
     job = await loaded(road, Wish(STEP), loads)
     assert (job.state, job.processed) == (JobState.DONE, 40)
+    assert result(job)["outcomes"] == {"unchanged": 40, "not_met": 0}
     await road.in_step()
+
+
+@pytest.mark.parametrize("bulk_from", [1, 1000])
+async def test_a_load_tells_what_was_parked_and_why_though_it_was_held_up(
+    make_road: MakeRoad, monkeypatch: pytest.MonkeyPatch, bulk_from: int
+) -> None:
+    road = await make_road(COMPANIES)
+    road.org.load("Account", companies(6))
+    await road.app.execute("ALTER TABLE app.company ADD CONSTRAINT known CHECK (name NOT LIKE '%3')")
+    monkeypatch.setattr(ordered, "PAGE", 3)
+    loads = road.ordered(bulk_from=bulk_from)
+    failures = [CallFailedError(replace(GONE, kind=FailureKind.TRANSIENT))]
+
+    class HeldUp:
+        """The records, all of which are read before a call fails for the first time."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(road.salesforce.records, name)
+
+        async def select(
+            self, name: str, fields: Sequence[str], selection: Any, after: str, limit: int
+        ) -> Any:
+            found = await road.salesforce.records.select(name, fields, selection, after, limit)
+            if not found and failures:
+                raise failures.pop()
+            return found
+
+        async def deleted_since(self, *given: Any) -> Any:
+            if failures:
+                raise failures.pop()
+            return await road.salesforce.records.deleted_since(*given)
+
+    loads._records = loads._bulk._records = HeldUp()
+    told = result(await loaded(road, Wish(STEP), loads))
+    assert failures == []
+    assert told["outcomes"] == {"create": 5, "park": 1, "not_met": 0}
+    ((code, number),) = told["reasons"]["park"].items()
+    assert (code, number) == ("23514", 1)
+    again = result(await loaded(road, Wish(STEP)))
+    assert again["outcomes"] == {"unchanged": 5, "park": 1, "not_met": 0}, "it is parked still"
 
 
 async def test_a_load_that_was_cancelled_keeps_what_it_did_and_a_new_one_begins_anew(

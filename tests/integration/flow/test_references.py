@@ -1,8 +1,9 @@
 """References: both ways, parents that come later, circles, and a row that points to itself."""
 
 from daemon.domain.mapping import Kind
+from daemon.flow.inbound import set_down
 from tests.integration.flow.conftest import MakeRoad
-from tests.integration.flow.scenes import paired_company
+from tests.integration.flow.scenes import paired_company, paired_person
 from tests.support.road import shift
 from tests.support.road_steps import COMPANIES, PEOPLE, field, with_field, with_fields
 
@@ -168,3 +169,52 @@ async def test_the_delete_of_a_parent_clears_the_reference_of_its_children(make_
     assert (await road.row("company", child) or {})["name"] == "Child"
     await road.settle()
     assert [c for c in await road.changes() if c["state"] == "parked"] == []
+
+
+async def test_a_reference_to_a_row_that_is_gone_does_not_keep_out_a_new_one(make_road: MakeRoad) -> None:
+    """A table without a foreign key keeps pointing to its parent when that has been deleted on both sides."""
+    road = await make_road(COMPANIES, PEOPLE)
+    company, account = await paired_company(road)
+    person, contact = await paired_person(road, company=int(company))
+    road.org.selection.select([])
+    road.org.update("Contact", contact, {"AccountId": None})  # so that the contact outlives its account
+    road.org.delete("Account", account)
+    road.org.selection.select(None)
+    await road.delete("company", company)
+    await road.settle()
+    assert (await road.row("person", person) or {})["company"] == int(company)
+    shift(road, 5)
+    other = road.org.create("Account", {"Name": "Other"})
+    road.org.update("Contact", contact, {"AccountId": other})
+    await road.settle()
+    [other_company] = await road.rows("company")
+    assert (await road.row("person", person) or {})["company"] == other_company["id"]
+    await road.in_step()
+    await road.quiet()
+
+
+async def test_a_reference_that_waits_outlives_an_event_that_says_nothing_new(make_road: MakeRoad) -> None:
+    """The last event of several goes on for all of them, and is more than what it says itself."""
+    road = await make_road(COMPANIES, PEOPLE)
+    person, contact = await paired_person(road)
+    road.org.selection.select([])
+    account = road.org.create("Account", {"Name": "Unheard of"})
+    road.org.selection.select(None)
+    road.org.update("Contact", contact, {"AccountId": account})
+    road.org.update("Contact", contact, {"LastName": "Dale"})
+    assert road.source is not None
+    batch = await road.source.receive()
+    await set_down(road.parts, batch, road.source.transport)
+    road.position = batch.position or road.position
+    await road.work()
+    assert [(c["state"], c["kind"], c["waiting_for"]) for c in await road.changes()] == [
+        ("held", "update", account)
+    ]
+    await road.app.execute("UPDATE isthmus.change SET state = 'pending', due = NULL, waiting_for = NULL")
+    await road.work()
+    assert [(c["state"], c["waiting_for"]) for c in await road.changes()] == [("held", account)]
+    shift(road, 5)
+    road.org.update("Account", account, {"Phone": "1"})
+    await road.settle()
+    assert (await road.row("person", person) or {})["company"] is not None
+    await road.in_step()

@@ -148,8 +148,15 @@ async def test_nothing_amiss_costs_one_call_for_2000_pairs_and_one_count(make_ro
     road = await make_road(COMPANIES)
     await paired_company(road)
     await road.forget_calls()
+    fetched, compared = (_calls(road, purpose) for purpose in ("fetch", "reconcile"))
     await audited(road)
     assert len(await road.calls()) == 2
+    assert _calls(road, "fetch") == fetched, "the audit is known by its own name, to the budget as to people"
+    assert _calls(road, "reconcile") == compared + 1
+
+
+def _calls(road: Road, purpose: str) -> float:
+    return road.meter.counted("isthmus_salesforce_api_calls_total", purpose=purpose)
 
 
 async def test_the_only_rows_that_drifted_among_many_are_found_in_one_cycle(
@@ -192,3 +199,18 @@ async def test_an_unknown_record_is_found_though_the_numbers_of_both_sides_agree
     await audited(road, step)
     await road.settle()
     assert "Lost" in [row["name"] for row in await road.rows("company")]
+
+
+async def test_what_was_given_to_the_road_is_looked_at_again_by_the_next_process(make_road: MakeRoad) -> None:
+    road = await make_road(COMPANIES)
+    await loaded(road, 3)
+    links = await road.links()
+    await unseen_in_postgres(road, f"UPDATE app.company SET phone = 'drift' WHERE id = {links[1].key}")
+    a_minute_later(road)
+    first = await the_audit(road).page(COMPANIES, AuditState(COMPANIES.name, 0, road.parts.clock.now()))
+    assert first.found == {"differing": 1}
+    await road.app.execute(
+        "DELETE FROM isthmus.change"
+    )  # what was given to the road is lost: nothing is on its way
+    ended = await the_audit(road).page(COMPANIES, first)
+    assert ended.last_found == {"left": 1, "differing": 1}

@@ -101,10 +101,12 @@ async def test_a_sweep_that_fails_is_tried_again_and_only_its_own_step_waits(
     fails = True
     sheets = records.sheets
 
-    async def failing(name: str, fields: Sequence[str], after: str | None = None) -> Any:
+    async def failing(
+        name: str, fields: Sequence[str], after: str | None = None, condition: str = ""
+    ) -> Any:
         if fails:
             raise CallFailedError(DENIED)
-        async for sheet in sheets(name, fields, after):
+        async for sheet in sheets(name, fields, after, condition):
             yield sheet
 
     monkeypatch.setattr(records, "sheets", failing)
@@ -168,7 +170,7 @@ async def test_first_loads_go_on_past_a_step_that_cannot_be_read_and_say_so(
     denied = True
     count = road.parts.records.count
 
-    async def counting(name: str) -> int:
+    async def counting(name: str, condition: str = "") -> int:
         if denied and name == "Account":
             raise CallFailedError(DENIED)
         return await count(name)

@@ -90,3 +90,25 @@ async def test_a_write_in_doubt_is_resolved_before_its_turn_and_does_not_undo_a_
     assert await road.ledger() == []
     await road.in_step()
     await road.quiet()
+
+
+async def test_a_value_that_was_given_back_is_not_given_back_again_over_a_later_edit(
+    make_road: MakeRoad,
+) -> None:
+    road = await make_road(all_by(COMPANIES, policy(Policy.SALESFORCE)))
+    key, sf_id = await overwrite_unseen(road)
+    before = road.position
+    await road.listen()
+    while (await road.row("company", key) or {})["phone"] != "theirs":
+        assert await road.worker.round()
+    await road.update("company", key, phone="later")
+    await road.settle()
+    await road.control.post("clock", freeze=False)
+    for _ in range(2):
+        await road.replay(before)
+        await road.settle()
+        assert (await road.row("company", key) or {})["phone"] == "later", "an edit here was undone"
+        assert road.record("Account", sf_id)["Phone"] == "later"
+    assert await told(road) == [("unseen", "salesforce")]
+    await road.in_step()
+    await road.quiet()

@@ -43,3 +43,13 @@ async def test_the_captured_objects(salesforce: Salesforce, control: Control) ->
     assert await salesforce.catalogue.captured_objects() == frozenset({"Account", "Contact"})
     await control.fault(path="/tooling/", status=403, code="INSUFFICIENT_ACCESS")
     assert await salesforce.catalogue.captured_objects() is None
+
+
+async def test_a_condition_is_tried_and_the_org_says_what_is_wrong_with_it(salesforce: Salesforce) -> None:
+    assert await salesforce.catalogue.condition_fault("Account", "Name LIKE 'A%' OR Phone = null") is None
+    fault = await salesforce.catalogue.condition_fault("Account", "Nope__c = 1")
+    assert fault is not None
+    assert fault.startswith("INVALID_FIELD")
+    fault = await salesforce.catalogue.condition_fault("Account", "Name = ")
+    assert fault is not None
+    assert fault.startswith("MALFORMED_QUERY")

@@ -44,6 +44,13 @@ class History:
         """The record is back from the recycle bin with a value that it held before."""
         self.life.setdefault((record, name), []).append(Written(value, at, Author.USER))
 
+    def rename(self, record: str, to: str) -> None:
+        """The record is called differently from now on, and its name is free for another one."""
+        for known in (self.life, self.ever):
+            for key in [key for key in known if key[0] == record]:
+                known[to, key[1]] = known.pop(key)
+        self.regressions = [(to if r == record else r, *rest) for r, *rest in self.regressions]  # type: ignore[misc]
+
     def forget(self, record: str) -> None:
         """The record is deleted: what it is given after an undelete is no return to the past."""
         for key in [key for key in self.life if key[0] == record]:

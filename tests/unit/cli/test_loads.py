@@ -10,7 +10,7 @@ import pytest
 from daemon.cli import watching
 from daemon.cli.commands.loads import moment, per_second
 from daemon.cli.faults import INTERRUPTED, PARTLY
-from daemon.domain.failure import UsageError
+from daemon.domain.failure import RefusedError, UsageError
 from daemon.ports.api import ApiRequest
 from tests.unit.cli.conftest import Api, Run, Terminal
 
@@ -168,6 +168,23 @@ def test_jobs_are_listed_shown_and_cancelled(ask: Run, api: Api) -> None:
     assert json.loads(ask("job", "show", "7", "--json").out)["id"] == 7
     assert ask("job", "cancel", "7", "--no-input").status == 5
     assert json.loads(ask("job", "cancel", "7", "--yes", "--json").out)["state"] == "cancelling"
+
+
+def test_a_job_that_has_ended_is_not_asked_about(ask: Run, api: Api) -> None:
+    api.replies["GET /jobs/{id}"] = DONE
+
+    def refuse(_: ApiRequest) -> Any:
+        raise RefusedError("job 7 has ended already", "it is done", "see it")
+
+    api.replies["POST /jobs/{id}:cancel"] = refuse
+    ran = ask("job", "cancel", "7", "--no-input")
+    assert (ran.status, "has ended already" in ran.err) == (5, True)
+
+
+def test_how_long_deletes_may_pass_is_checked_before_anything_is_asked(ask: Run, api: Api) -> None:
+    for lasting in ("8d", "soon", "0s"):
+        ran = ask("step", "allow-delete", "people", "--count", "1", "--for", lasting)
+        assert (ran.status, api.asked) == (2, []), lasting
 
 
 def test_times_and_rates_are_understood() -> None:

@@ -1,5 +1,6 @@
 """The commands that open both sides themselves, over a catalogue and a database of known content."""
 
+import csv
 import json
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -17,10 +18,22 @@ from daemon.cli.composition import Sides
 from daemon.domain.failure import UnreachableError
 from daemon.domain.identity import Identity
 from daemon.domain.mapping import Step
+from daemon.operations.marker import Instance
 from daemon.ports.database import CaptureProblem
+from daemon.ports.identifiers import Filled
 from daemon.settings.models import Settings
 from tests.unit.cli.conftest import Run, Terminal
-from tests.unit.operations.sides import Faults, KnownCatalogue, KnownDatabase, OneStream, Told
+from tests.unit.operations.sides import (
+    OURS,
+    Faults,
+    KnownCatalogue,
+    KnownDatabase,
+    KnownRecordIdentifiers,
+    KnownRights,
+    KnownRowIdentifiers,
+    OneStream,
+    Told,
+)
 from tests.unit.settings.sample import TEXT
 
 
@@ -36,6 +49,9 @@ class Database(KnownDatabase):
     async def migrate(self) -> Sequence[int]:
         await self.faults.at("migrate")
         return [3, 4] if self.migrations[0] < self.migrations[1] else []
+
+    async def make_tables(self, statements: Sequence[str]) -> None:
+        self.done.append(f"{len(statements)} statements, the first: {statements[0].splitlines()[-7].strip()}")
 
     async def capture_plan(self, steps: Sequence[Step]) -> Sequence[str]:
         return [f"CREATE TRIGGER t ON {step.table.qualified};" for step in steps]
@@ -55,8 +71,14 @@ class OpenSides:
     database: Database = field(default_factory=lambda: Database(now=datetime.now(UTC)))
     records: Any = field(default_factory=Told)
     stream: OneStream = field(default_factory=OneStream)
+    rights: KnownRights = field(default_factory=KnownRights)
+    record_identifiers: KnownRecordIdentifiers = field(default_factory=KnownRecordIdentifiers)
+    row_identifiers: KnownRowIdentifiers = field(default_factory=KnownRowIdentifiers)
     closed: bool = False
     ran: list[Any] = field(default_factory=list)
+
+    async def instance(self) -> Instance:
+        return OURS
 
     def source(self) -> OneStream:
         return self.stream
@@ -176,6 +198,42 @@ def test_config_show_can_be_one_step(isthmus: Run, sides: OpenSides) -> None:
     ] == ["people"]
 
 
+def test_identifiers_in_numbers(isthmus: Run, sides: OpenSides) -> None:
+    assert isthmus("step", "identifiers", "accounts").status == 0
+    sides.record_identifiers.values = Filled(4, 1)
+    ran = isthmus("step", "identifiers", "accounts", "--json")
+    assert ran.status == 3
+    [way] = json.loads(ran.out)["identifiers"]
+    assert (way["field"], way["column"]) == ("Account.Company_Key__c", "key")
+    assert (way["records"], way["records_with_value"]) == (4, 1)
+    assert "an upsert makes a duplicate" in json.loads(ran.out)["findings"][0]["what"]
+    assert isthmus("step", "identifiers", "nobody").status == 4
+
+
+@pytest.mark.requirement("S4-30")
+def test_records_without_a_value_are_exported(isthmus: Run, sides: OpenSides) -> None:
+    sides.record_identifiers.empty = [
+        {"Id": "001A", "Company_Key__c": None, "Name": 'Acme, "the" one'},
+        {"Id": "001B", "Company_Key__c": None, "Name": "Zoë"},
+    ]
+    ran = isthmus("step", "identifiers", "accounts", "--export", "without.csv")
+    assert (ran.status, ran.out) == (3, "")
+    assert "2 records of Account have no value in Company_Key__c" in ran.err
+    lines = list(csv.DictReader(Path("without.csv").read_text("utf-8").splitlines()))
+    assert [(line["Id"], line["Company_Key__c"], line["Name"]) for line in lines] == [
+        ("001A", "", 'Acme, "the" one'),
+        ("001B", "", "Zoë"),
+    ]
+    assert isthmus("step", "identifiers", "accounts", "--export", "without.jsonl").status == 3
+    [first, _] = Path("without.jsonl").read_text("utf-8").splitlines()
+    assert json.loads(first)["Name"] == 'Acme, "the" one'
+    refused = isthmus("step", "identifiers", "accounts", "--export", "without.csv")
+    assert (refused.status, "without.csv cannot be written" in refused.err) == (5, True)
+    sides.record_identifiers.empty = []
+    shown = isthmus("step", "identifiers", "accounts", "--export", "-")
+    assert (shown.status, shown.out.startswith("Id,Company_Key__c,Name")) == (0, True)
+
+
 def test_doctor_lists_checks_and_fails_with_3(isthmus: Run, sides: OpenSides) -> None:
     sides.catalogue.org = {**sides.catalogue.org, "is_sandbox": "true"}
     ran = isthmus("doctor", "--json")
@@ -216,6 +274,7 @@ def test_the_commands_that_stay_give_back_what_the_program_says(isthmus: Run, si
     assert isthmus("emulator", *asked.split()).status == 3
     run, demo, emulator = sides.ran
     assert run[0].name == "acme-prod"
+    assert run[1].pop("reread")().name == "acme-prod", "what the files say is read again"
     assert run[1] == {"migrate": True, "once": True, "standby": True}
     assert demo == ({"check": True, "database": None, "keep": Path("here")},)
     assert emulator == (
@@ -247,3 +306,26 @@ def test_another_database_is_accepted_only_on_purpose(isthmus: Run, sides: OpenS
     assert sides.database.was == was
     assert isthmus("database", "accept", "--yes").status == 0
     assert sides.database.was == Identity("7713", "16384", "accepted")
+
+
+@pytest.mark.requirement("S1-49")
+def test_step_fields_lists_both_sides_and_what_may_be_paired(isthmus: Run, sides: OpenSides) -> None:
+    listed = json.loads(isthmus("step", "fields", "accounts", "--json").out)["items"]
+    by_name = {item["field"]: item for item in listed}
+    revenue = by_name["AnnualRevenue"]
+    assert (revenue["type"], revenue["column"], revenue["rights"]) == (
+        "currency(18,2)",
+        "revenue",
+        "create, update",
+    )
+    assert "revenue numeric(18,2)" in revenue["columns"]
+    assert "name text" not in revenue["columns"], "a number has no place in a text"
+    assert by_name["Company_Key__c"]["rights"] == "create, update, external id"
+    assert by_name["Score"]["rights"] == "read only"
+    other = json.loads(
+        isthmus("step", "fields", "--object", "Contact", "--table", "crm.people", "--json").out
+    )
+    assert {item["column"] for item in other["items"]} == {""}
+    assert isthmus("step", "fields").status == 2
+    assert isthmus("step", "fields", "nobody").status == 4
+    assert isthmus("step", "fields", "--object", "Nope", "--table", "crm.people").status == 4

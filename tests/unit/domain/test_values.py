@@ -22,7 +22,6 @@ from daemon.domain.ids import key_parts, record_id, row_key
 from daemon.domain.link import UNKNOWN_OUTCOME, Link
 from daemon.domain.mapping import Field, Identify, IdentifyKind, Kind, Step, Steps, Table
 from daemon.domain.plan import Hold, LinkAction, LinkChange, Operation, Outcome, Plan, Write
-from daemon.domain.policy import Behaviour
 from daemon.domain.side import Direction, Side
 from daemon.domain.value import from_json, is_blank, values_from_json
 from daemon.domain.view import MISSING, Presence, View
@@ -72,11 +71,6 @@ def test_sides_and_directions() -> None:
     assert Direction.TWO_WAY.narrowed(Direction.PULL) is Direction.PULL
     assert Direction.PUSH.narrowed(Direction.TWO_WAY) is Direction.PUSH
     assert Direction.PUSH.narrowed(Direction.PULL) is None
-
-
-def test_behaviours() -> None:
-    assert [b.updates for b in Behaviour] == [True, True, False]
-    assert [b.creates for b in Behaviour] == [True, False, True]
 
 
 @pytest.mark.parametrize(

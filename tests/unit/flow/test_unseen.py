@@ -1,11 +1,12 @@
 """Which told values were replaced by a write of ours, and which are known for another reason."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from daemon.domain.change import Source
 from daemon.domain.link import Link, Window
 from daemon.flow.observation import Observation
-from daemon.flow.unseen import unseen
+from daemon.flow.unseen import told_once, unseen
 from tests.support.road_steps import COMPANIES
 
 
@@ -44,3 +45,60 @@ def test_what_was_known_before_the_write_or_written_by_it_is_not() -> None:
 
 def test_what_was_given_back_once_is_not_told_again_whatever_became_of_it() -> None:
     assert told("theirs", REPLACED, GIVEN_BACK) == []
+
+
+def told_in_turn(*events: tuple[int, dict[str, str]], window: Window = REPLACED) -> list[object]:
+    """The same of several events, where the record holds what our write gave it, or automation made."""
+    link = Link(
+        1, "companies", "Account", "001", "app.company", "1", base={"Phone": "automatic"}, windows=(window,)
+    )
+    seen = Observation(
+        COMPANIES,
+        "001",
+        Source.STREAM,
+        second(25),
+        read={"Phone": "automatic"},
+        told=tuple((second(at), values) for at, values in events),
+    )
+    return [entry.salesforce for entry in unseen(seen, link)]
+
+
+def test_what_somebody_else_replaced_before_our_write_is_not_given_back() -> None:
+    """An event that is heard again would else undo what came after it."""
+    assert told_in_turn((21, {"Phone": "older"}), (21, {"Phone": "before"}), (22, {"Phone": "ours"})) == []
+    assert told_in_turn((21, {"Phone": "older"}), (21, {"Phone": "newer"}), (22, {"Phone": "ours"})) == [
+        "newer"
+    ]
+
+
+def test_what_is_told_twice_is_not_taken_for_its_own_successor() -> None:
+    assert told_in_turn((21, {"Phone": "theirs"}), (21, {"Phone": "theirs"})) == ["theirs"]
+    twice = ((21, {"Phone": "older"}), (22, {"Phone": "newer"})) * 2
+    assert told_in_turn(*twice) == ["newer"]
+
+
+def test_our_write_is_known_by_its_other_values_where_automation_changed_one() -> None:
+    window = Window(second(20), second(25), {"Phone": "before", "Name": "a"}, {"Phone": "ours", "Name": "b"})
+    ours = {"Phone": "automatic", "Name": "b"}
+    assert told_in_turn((21, {"Phone": "theirs"}), (22, ours), window=window) == ["theirs"]
+
+
+def test_what_was_told_once_is_known_in_its_own_second_and_no_other_write_is_hidden_by_it() -> None:
+    link = Link(1, "companies", "Account", "001", "app.company", "1", base={"Phone": "automatic"})
+    once = replace(link, windows=(REPLACED,))
+    seen = Observation(
+        COMPANIES,
+        "001",
+        Source.STREAM,
+        second(25),
+        read={"Phone": "automatic"},
+        told=((second(21), {"Phone": "theirs"}),),
+    )
+    kept = told_once(unseen(seen, once), once.windows)
+    assert kept == (Window(second(21), second(25), {}, {"Phone": "theirs"}),)
+    assert told("theirs", REPLACED, *kept) == []
+    assert told("another", REPLACED, *kept) == ["another"]
+    earlier = Window(second(22), second(25), {}, {"Phone": "theirs"})
+    assert told("theirs", REPLACED, earlier) == ["theirs"], (
+        "what was told of another second is something else"
+    )

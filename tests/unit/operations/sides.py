@@ -1,7 +1,7 @@
 """A catalogue and a database that answer what a test has written down, and can be told to fail or to hang."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -9,15 +9,22 @@ from typing import Any
 
 from daemon.domain.failure import CallFailedError, Failure, FailureKind, Reason
 from daemon.domain.identity import Identity
-from daemon.domain.mapping import Step
+from daemon.domain.mapping import Step, Table
+from daemon.domain.value import Raw
 from daemon.operations.check import Configured
+from daemon.operations.marker import HOLDER, INSTANCE, KEY, OBJECT, THE_ONE, Instance
 from daemon.ports.database import CaptureProblem, Database, ServerFacts, TableDescription
-from daemon.ports.salesforce import Catalogue, EventBatch, Limits, ObjectDescription
+from daemon.ports.identifiers import ColumnFacts, Filled
+from daemon.ports.rights import Caller, Permission
+from daemon.ports.salesforce import Catalogue, EventBatch, Limits, ObjectDescription, Record
 from daemon.settings.load import secret_problems
 from daemon.settings.models import Settings
 from daemon.settings.resolve import resolve, wanted_objects, wanted_tables
-from tests.unit.settings.sample import OBJECTS, TABLES
+from tests.unit.settings.sample import OBJECTS, TABLES, an_object
+from tests.unit.settings.sample import field as described
 
+OURS = Instance("5d0f", "acme-prod")
+MARKER = an_object(OBJECT, described(KEY), described(INSTANCE), described(HOLDER))
 HERE = Identity("7713", "16384", "00000001")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -78,6 +85,10 @@ class KnownCatalogue(Catalogue):
         await self.faults.at("organisation")
         return self.org
 
+    async def condition_fault(self, name: str, condition: str) -> str | None:
+        await self.faults.at("condition_fault")
+        return f"{name} has no such field" if "Nope" in condition else None
+
     async def captured_objects(self) -> frozenset[str] | None:
         await self.faults.at("captured_objects")
         return self.captured
@@ -114,6 +125,14 @@ class KnownDatabase(Database):
         await self.faults.at("schema_version")
         return self.migrations
 
+    async def condition_fault(self, step: Step) -> str | None:
+        await self.faults.at("condition_fault")
+        return (
+            "column nope does not exist"
+            if step.push_filter and "nope" in step.push_filter.condition
+            else None
+        )
+
     async def capture_check(self, steps: Sequence[Step]) -> Sequence[CaptureProblem]:
         assert steps
         return self.wrong
@@ -122,6 +141,9 @@ class KnownDatabase(Database):
         raise AssertionError("a check plans no migration")
 
     async def migrate(self) -> Sequence[int]:
+        raise AssertionError("a check writes nothing")
+
+    async def make_tables(self, statements: Sequence[str]) -> None:
         raise AssertionError("a check writes nothing")
 
     async def capture_plan(self, steps: Sequence[Step]) -> Sequence[str]:
@@ -151,6 +173,66 @@ class Told:
 
     limits: Limits | None = field(default_factory=lambda: Limits(100, 1000))
     clock_offset: float | None = 0.3
+
+    async def find(
+        self, name: str, fields: Sequence[str], by: str, values: Sequence[str]
+    ) -> dict[str, list[Record]]:
+        """The mark of the org, which is ours."""
+        marked = {KEY: THE_ONE, INSTANCE: OURS.id, HOLDER: OURS.name}
+        return {THE_ONE: [Record(name, "a01000000000001AAA", marked, NOW, NOW)]}
+
+
+@dataclass
+class KnownRights:
+    """Who the daemon is in the org."""
+
+    known: Caller = field(
+        default_factory=lambda: Caller(
+            "i@acme.com",
+            "Standard",
+            "Minimum Access - API Only Integrations",
+            {Permission.API_ENABLED: True, Permission.API_ONLY: True},
+        )
+    )
+
+    async def caller(self) -> Caller:
+        return self.known
+
+
+@dataclass
+class KnownRecordIdentifiers:
+    """The identifying fields of records, as a test has written them down."""
+
+    values: Filled = field(default_factory=lambda: Filled(4, 4))
+    twice: Sequence[tuple[str, int]] | None = ()
+    empty: Sequence[Mapping[str, Raw]] = ()
+    asked: list[str] = field(default_factory=list)
+
+    async def filled(self, name: str, field: str) -> Filled:
+        self.asked.append(f"filled {name}.{field}")
+        return self.values
+
+    async def repeated(self, name: str, field: str, most: int) -> Sequence[tuple[str, int]] | None:
+        self.asked.append(f"repeated {name}.{field}")
+        return self.twice
+
+    async def without(
+        self, name: str, field: str, shown: Sequence[str]
+    ) -> AsyncIterator[Sequence[Mapping[str, Raw]]]:
+        self.asked.append(f"without {name}.{field} {','.join(shown)}")
+        for record in self.empty:
+            yield [record]
+
+
+@dataclass
+class KnownRowIdentifiers:
+    """The identifying columns of rows."""
+
+    facts: ColumnFacts = field(default_factory=lambda: ColumnFacts(Filled(4, 4)))
+
+    async def column(self, table: Table, column: str, most: int) -> ColumnFacts:
+        assert most == 20
+        return self.facts
 
 
 @dataclass

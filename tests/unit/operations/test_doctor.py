@@ -7,13 +7,19 @@ import pytest
 
 from daemon.domain.failure import FailureKind, UnreachableError
 from daemon.operations.doctor import NAMES, DoctorReport, Outcome, Patient, State, examine
+from daemon.operations.marker import OBJECT, Instance
 from daemon.ports.database import CaptureProblem
 from daemon.ports.salesforce import Limits, PositionLostError, Records, StreamEndedError
 from tests.unit.operations.sides import (
+    MARKER,
     NOW,
+    OURS,
     Faults,
     KnownCatalogue,
     KnownDatabase,
+    KnownRecordIdentifiers,
+    KnownRights,
+    KnownRowIdentifiers,
     OneStream,
     StillClock,
     Told,
@@ -23,15 +29,23 @@ from tests.unit.operations.sides import (
 from tests.unit.settings.sample import ACCOUNT, OBJECTS, settings
 
 
+async def ours() -> Instance:
+    return OURS
+
+
 def patient(**parts: Any) -> Patient:
     told: Told = parts.pop("told", Told())
     known = {
         "configured": configured(settings(), secrets=lambda: (), sandbox=False),
-        "catalogue": KnownCatalogue(),
+        "catalogue": KnownCatalogue({**OBJECTS, OBJECT: MARKER}),
         "database": KnownDatabase(),
         "clock": StillClock(),
         "records": cast("Records", told),
         "source": OneStream(),
+        "rights": KnownRights(),
+        "record_identifiers": KnownRecordIdentifiers(),
+        "row_identifiers": KnownRowIdentifiers(),
+        "instance": ours,
     }
     return Patient(**{**known, **parts})
 
@@ -66,7 +80,7 @@ async def test_a_healthy_installation() -> None:
 async def test_every_side_is_described_once() -> None:
     catalogue = KnownCatalogue()
     await examine(patient(catalogue=catalogue))
-    assert catalogue.asked == ["Account", "Contact"]
+    assert sorted(catalogue.asked) == ["Account", "Contact", OBJECT]
 
 
 async def test_only_and_skip_are_globs() -> None:
@@ -162,10 +176,9 @@ async def test_secrets_are_a_part_of_the_configuration() -> None:
 async def test_the_wrong_org_is_refused() -> None:
     org = {"id": "00D", "name": "Acme", "username": "i@acme.com", "is_sandbox": "true"}
     found = await one("salesforce.auth", catalogue=KnownCatalogue(org=org))
-    assert (found.state, found.found) == (
-        State.FAIL,
-        "accepted as i@acme.com in Acme (00D), which is a sandbox",
-    )
+    assert found.state is State.FAIL
+    assert found.found.startswith("Acme (00D) is a sandbox, and salesforce.environment says production: ")
+    assert "write salesforce.environment: sandbox" in found.fix
 
 
 async def test_version_reach_and_capture_of_changes() -> None:

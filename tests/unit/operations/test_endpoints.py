@@ -24,7 +24,7 @@ async def test_writes_need_an_operator_and_reads_a_viewer(make_road: MakeRoad) -
     road = await make_road(COMPANIES)
     for endpoint in endpoints(road.office):
         writes = endpoint.method != "GET" and not endpoint.path.endswith(("/explain", ":preview"))
-        needed = Role.ADMIN if "/links" in endpoint.path else Role.OPERATOR
+        needed = Role.ADMIN if "/links" in endpoint.path or "/config" in endpoint.path else Role.OPERATOR
         assert endpoint.role is (needed if writes else Role.VIEWER), endpoint.path
 
 

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from daemon.domain.failure import NotFoundError, RefusedError, UsageError
+from daemon.flow.refused import MASK
 from daemon.operations.job_routes import job_routes
 from daemon.operations.loading_routes import loading_routes
 from daemon.ports.api import ApiReply, ApiRequest, Role
 from daemon.ports.jobs import JobKind
 from tests.integration.flow.conftest import MakeRoad
 from tests.support.road import Road
-from tests.support.road_steps import COMPANIES
+from tests.support.road_steps import COMPANIES, with_field
 
 
 async def call(
@@ -73,7 +74,23 @@ async def test_what_the_daemon_does_by_itself_is_not_cancelled(make_road: MakeRo
     assert (item["kind"], item["operator"], item["state"]) == ("first_load", None, "done")
     with pytest.raises(RefusedError) as refused:
         await call(road, "POST", "/jobs/{id}:cancel", id=str(item["id"]))
+    assert "has ended already" in refused.value.what
+    await road.app.execute("UPDATE isthmus.job SET state = 'running', ended_at = NULL")
+    with pytest.raises(RefusedError) as refused:
+        await call(road, "POST", "/jobs/{id}:cancel", id=str(item["id"]))
     assert "first_load" in refused.value.why
+
+
+@pytest.mark.parametrize("kind", [JobKind.COMPARE, JobKind.LOAD])
+async def test_what_limits_a_job_is_masked_like_any_other_value(make_road: MakeRoad, kind: JobKind) -> None:
+    road = await make_road(with_field(COMPANIES, "Phone", sensitive=True))
+    where: Any = [("phone", "555-0199"), ("key", "7")]
+    given = where if kind is JobKind.COMPARE else "phone = '555-0199'"
+    job = await road.jobs.open(kind, COMPANIES.name, {"where": given}, "ada")
+    alone = await call(road, "GET", "/jobs/{id}", id=str(job.id))
+    listed = await call(road, "GET", "/jobs")
+    for request in (alone.body["request"], listed.body["items"][0]["request"]):
+        assert request == {"where": {"phone": MASK, "key": "7"} if kind is JobKind.COMPARE else MASK}
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,8 @@
 
 from dataclasses import replace
 
-from adapters.postgres.capture import (
-    Capture,
-    Installed,
-    InstalledFunction,
-    InstalledTrigger,
-    check,
-    plan,
-    removal,
-)
+from adapters.postgres.capture import Capture, check, plan, removal
+from adapters.postgres.installing import Installed, InstalledFunction, InstalledTrigger
 from daemon.domain.mapping import Field, Identify, IdentifyKind, Kind, Step, Table
 from daemon.domain.side import Direction
 

@@ -1,12 +1,13 @@
 """Which writes share a request, which follow each other, and in what company."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.domain.change import Change, ChangeKind, Source
+from daemon.domain.change import Change, ChangeKind, Source, Suspicion
 from daemon.domain.failure import Failure, FailureKind, Reason
 from daemon.domain.mapping import Retry
 from daemon.domain.side import Side
@@ -14,13 +15,15 @@ from daemon.reconcile.batching import Parcel, lanes, lockable
 from daemon.reconcile.pace import (
     CAUTIOUS_CALLS,
     LARGEST,
-    UNANSWERED,
     affordable,
     blamed,
     company,
     divisible,
     grown,
     shrunk,
+    suspicion,
+    tries,
+    turned_away,
 )
 from daemon.reconcile.remedy import next_try, paced
 
@@ -29,17 +32,23 @@ def parcel(*locks: str, call: str = "update", most: int = LARGEST) -> Parcel:
     return Parcel(call, most, frozenset(locks))
 
 
-def refused(code: str, attempts: int, reason: str = "transport: x") -> Change:
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def suspected(suspicion: Suspicion | None, attempts: int) -> Change:
     return Change(
         "people",
         Side.POSTGRES,
         ChangeKind.UPDATE,
         Source.TRIGGER,
-        datetime(2026, 3, 1, tzinfo=UTC),
-        code=code,
+        NOW,
         attempts=attempts,
-        reason=reason,
+        suspicion=suspicion,
     )
+
+
+def failed(kind: FailureKind, reason: Reason = Reason.TRANSPORT) -> Failure:
+    return Failure(kind, reason, "X", "", "")
 
 
 def test_children_of_one_parent_travel_together_and_lanes_share_none() -> None:
@@ -109,18 +118,50 @@ def test_a_size_is_halved_and_grows_slowly_back_and_never_too_far() -> None:
 @pytest.mark.parametrize(
     ("change", "most"),
     [
-        (refused("FIELD_INTEGRITY_EXCEPTION", 1), 200),
-        (refused("UNKNOWN_OUTCOME", 0), 200),
-        (refused("UNKNOWN_OUTCOME", 1), 50),
-        (refused("UNKNOWN_OUTCOME", 2), 12),
-        (refused("UNKNOWN_OUTCOME", 3), 3),
-        (refused("UNKNOWN_OUTCOME", 4), 1),
-        (refused(UNANSWERED, 0), 1),
-        (refused("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", 1, "row_lock: UNABLE_TO_LOCK_ROW"), 1),
+        (suspected(None, 1), 200),
+        (suspected(Suspicion.UNANSWERED, 0), 200),
+        (suspected(Suspicion.UNANSWERED, 1), 50),
+        (suspected(Suspicion.UNANSWERED, 2), 12),
+        (suspected(Suspicion.UNANSWERED, 3), 3),
+        (suspected(Suspicion.UNANSWERED, 4), 1),
+        (suspected(Suspicion.ALONE, 0), 1),
+        (suspected(Suspicion.LOCKED, 1), 1),
     ],
 )
 def test_company_becomes_smaller_with_each_try(change: Change, most: int) -> None:
     assert company([change]) == most
+
+
+@pytest.mark.parametrize(
+    ("failure", "shared", "alone", "expected"),
+    [
+        (failed(FailureKind.UNKNOWN_OUTCOME), True, False, Suspicion.UNANSWERED),
+        (failed(FailureKind.UNKNOWN_OUTCOME), True, True, Suspicion.ALONE),
+        (failed(FailureKind.TRANSIENT, Reason.ROW_LOCK), False, False, Suspicion.LOCKED),
+        (failed(FailureKind.BUSY, Reason.ROW_LOCK), False, False, None),
+        (failed(FailureKind.TRANSIENT), True, False, Suspicion.UNANSWERED),
+        (failed(FailureKind.TRANSIENT), False, False, None),
+        (replace(failed(FailureKind.TRANSIENT), until=NOW), True, False, None),
+        (failed(FailureKind.REJECTED), True, True, None),
+    ],
+)
+def test_what_a_failed_write_lets_us_fear(
+    failure: Failure, shared: bool, alone: bool, expected: Suspicion | None
+) -> None:
+    assert suspicion(failure, shared=shared, alone=alone) is expected
+
+
+def test_an_edit_does_not_clear_the_record_whose_write_it_stands_in_for() -> None:
+    assert tries([suspected(None, 2)]) == 3
+    assert tries([suspected(Suspicion.UNANSWERED, 3), suspected(None, 0)]) == 4
+    assert tries([suspected(None, 3), suspected(None, 0)]) == 1
+
+
+def test_what_is_turned_away_as_a_whole_says_nothing_of_a_record() -> None:
+    assert turned_away(failed(FailureKind.TRANSIENT))
+    assert not turned_away(failed(FailureKind.TRANSIENT, Reason.ROW_LOCK))
+    assert not turned_away(replace(failed(FailureKind.TRANSIENT), until=NOW))
+    assert not turned_away(failed(FailureKind.REJECTED))
 
 
 def test_many_under_suspicion_share_requests_so_that_calls_stay_few() -> None:

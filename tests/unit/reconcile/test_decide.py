@@ -236,7 +236,7 @@ def test_rule_10_a_merged_record_s_link_follows_the_survivor() -> None:
 @pytest.mark.parametrize(
     ("choice", "action", "code"),
     [
-        (ConvertedLead.FOLLOW_CONTACT, LinkAction.MOVE, None),
+        (ConvertedLead.FOLLOW_CONTACT, LinkAction.MOVE, "converted_lead"),
         (ConvertedLead.FOLLOW_ACCOUNT, LinkAction.KEEP, "converted_lead"),
         (ConvertedLead.UNLINK, LinkAction.END, None),
         (ConvertedLead.PARK, LinkAction.KEEP, "converted_lead"),
@@ -313,6 +313,20 @@ def test_a_reference_that_is_not_linked_waits_and_keeps_its_base() -> None:
         step(field("A", mandatory=True), field("B")), link(A=None, B="0"), view(A=None, B="0"), ours
     )
     assert (needed.salesforce, needed.held[Side.SALESFORCE].waiting_for) == (None, "accounts:7")
+
+
+def test_a_reference_to_a_pair_that_is_no_more_gives_way_to_what_salesforce_points_to() -> None:
+    ours = View(Presence.PRESENT, {"B": "0"}, waiting={"A": "accounts:7"}, former={"A": "001"})
+    agreed = link(A="001", B="0")
+    moved = decide(step(), agreed, view(A="002", B="0"), ours)
+    assert (moved.postgres, moved.salesforce, moved.held) == (update(A="002"), None, {})
+    cleared = decide(step(), agreed, view(A=None, B="0"), ours)
+    assert (cleared.postgres, cleared.base["A"]) == (update(A=None), None)
+    for theirs in (view(A="001", B="0"), View(Presence.PRESENT, {"B": "0"}, complete=False)):
+        still = decide(step(), agreed, theirs, ours)
+        assert (still.postgres, still.held[Side.SALESFORCE].waiting_for) == (None, "accounts:7")
+    edited = decide(step(), link(A="000", B="0"), view(A="002", B="0"), ours)
+    assert (edited.postgres, edited.held[Side.SALESFORCE].waiting_for) == (None, "accounts:7")
 
 
 def test_a_value_that_cannot_travel_parks_its_side() -> None:

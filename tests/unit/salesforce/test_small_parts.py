@@ -403,3 +403,14 @@ def test_the_object_of_a_change_event(event: str, name: str) -> None:
 )
 def test_the_resource_limits_tells_the_allowance(document: object, limits: Limits | None) -> None:
     assert parse_limits(document) == limits
+
+
+@pytest.mark.requirement("S4-33")
+@pytest.mark.parametrize("operation", [Operation.CREATE, Operation.UPDATE])
+@pytest.mark.parametrize("name", ["Id", "id", "ID"])
+def test_a_write_that_would_set_a_records_id_is_not_sent(operation: Operation, name: str) -> None:
+    write = RecordWrite(operation, {"Name": "Acme", name: "001000000000001AAA"}, id="001000000000001AAA")
+    refused = refusal(write)
+    assert refused is not None
+    assert (refused.kind, refused.code) == (FailureKind.DEFECT, "SETS_ID")
+    assert refusal(RecordWrite(operation, {"Name": "Acme"}, id="001000000000001AAA")) is None

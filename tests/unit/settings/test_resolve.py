@@ -298,7 +298,6 @@ def test_what_a_map_sends_that_the_picklist_has_not() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"external_id": False, "id_lookup": False}, "Company_Key__c is no External ID field: records cannot be upserted on it"),
         ({"unique": False}, "Company_Key__c is not unique: Salesforce does not prevent two records with one value"),
     ],
 )  # fmt: skip
@@ -319,10 +318,13 @@ def test_the_ways_to_identify_are_held_against_both_sides() -> None:
             "Account has no field Company_Key; did you mean Company_Key__c?",
         ),
         (
-            "- salesforce_id: staff",
+            "- salesforce_id: staff\n      - external_id: { salesforce: Company_Key__c, postgres: key }",
             "staff is integer, which holds no record id of 18 characters; a column of text",
         ),
-        ("- salesforce_id: sf_id", "crm.companies has no column sf_id"),
+        (
+            "- salesforce_id: sf_id\n      - external_id: { salesforce: Company_Key__c, postgres: key }",
+            "crm.companies has no column sf_id",
+        ),
         (
             "- field: { salesforce: BillingStreet, postgres: name }",
             "Salesforce cannot search by BillingStreet (a textarea)",
@@ -335,7 +337,9 @@ def test_the_ways_to_identify_are_held_against_both_sides() -> None:
         found = problems((way, text), objects=objects)
         assert len(found) == 1, found
         assert said in found[0]
-        assert found[0].startswith(f"{NAME}:{line_of(text, (way, text))}: steps[accounts].identify[0]")
+        assert found[0].startswith(
+            f"{NAME}:{line_of(text.splitlines()[0], (way, text))}: steps[accounts].identify[0]"
+        )
     both = steps(
         (
             way,

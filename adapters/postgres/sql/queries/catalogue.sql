@@ -66,7 +66,7 @@ WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND i.indpred IS NULL A
 SELECT
     p.proname::text AS name, p.prosrc AS body, obj_description(p.oid, 'pg_proc') AS comment
 FROM pg_proc AS p
-WHERE p.pronamespace = to_regnamespace('isthmus') AND left(p.proname::text, 8) = 'capture_'
+WHERE p.pronamespace = to_regnamespace('isthmus') AND split_part(p.proname::text, '_', 1) IN ('capture', 'guard')
     AND p.prorettype = 'trigger'::regtype
 
 -- name: capture_triggers
@@ -77,5 +77,13 @@ FROM pg_trigger AS t
 JOIN pg_proc AS p ON p.oid = t.tgfoid
 JOIN pg_class AS c ON c.oid = t.tgrelid
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE p.pronamespace = to_regnamespace('isthmus') AND left(p.proname::text, 8) = 'capture_' AND NOT t.tgisinternal
+WHERE p.pronamespace = to_regnamespace('isthmus') AND split_part(p.proname::text, '_', 1) IN ('capture', 'guard') AND NOT t.tgisinternal
 ORDER BY n.nspname, c.relname, t.tgname
+
+-- name: volatile_functions
+SELECT DISTINCT p.proname AS name
+FROM pg_rewrite AS r
+CROSS JOIN LATERAL regexp_matches(r.ev_action::text, ':(?:funcid|opfuncid|aggfnoid|winfnoid) ([0-9]+)', 'g') AS m (found)
+JOIN pg_proc AS p ON p.oid = m.found[1]::oid
+WHERE r.ev_class = 'pg_temp.isthmus_condition'::regclass AND p.provolatile = 'v'
+ORDER BY p.proname

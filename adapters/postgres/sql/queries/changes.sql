@@ -8,9 +8,53 @@ SELECT * FROM isthmus.change
 WHERE side = 'postgres' AND key = ANY ($2::text[]) AND step = $1
 ORDER BY id
 
+-- name: renames
+WITH RECURSIVE reached (key) AS (
+    SELECT unnest($2::text[])
+    UNION
+    SELECT next.key FROM reached CROSS JOIN LATERAL (
+        SELECT c.key FROM isthmus.change AS c
+        WHERE c.kind = 'rekey' AND c.old_key = reached.key AND c.step = ANY ($1::text[])
+        UNION ALL
+        SELECT c.old_key FROM isthmus.change AS c
+        WHERE c.kind = 'rekey' AND c.key = reached.key AND c.step = ANY ($1::text[])
+    ) AS next
+)
+SELECT * FROM isthmus.change
+WHERE kind = 'rekey' AND step = ANY ($1::text[]) AND old_key = ANY (ARRAY(SELECT key FROM reached LIMIT $4))
+ORDER BY id LIMIT $3
+
+-- name: renamed
+SELECT asked.key FROM unnest($2::text[]) AS asked (key)
+WHERE EXISTS (
+        SELECT FROM isthmus.change AS c WHERE c.kind = 'rekey' AND c.old_key = asked.key AND c.step = ANY ($1::text[])
+    )
+    OR EXISTS (
+        SELECT FROM isthmus.change AS c WHERE c.kind = 'rekey' AND c.key = asked.key AND c.step = ANY ($1::text[])
+    )
+
+-- name: oldest_renames
+SELECT * FROM isthmus.change WHERE kind = 'rekey' AND step = ANY ($1::text[]) ORDER BY id LIMIT $2
+
+-- name: call_anew
+UPDATE isthmus.change AS c
+SET kind = n.kind, key = n.key, old_key = n.old_key
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) AS n (id, kind, key, old_key)
+WHERE c.id = n.id
+
+-- name: record_changes
+SELECT * FROM isthmus.change
+WHERE side = 'salesforce' AND sf_id = ANY ($2::text[]) AND step = $1 AND state = 'pending'
+ORDER BY id
+
 -- name: unsettled_records
 SELECT DISTINCT sf_id FROM isthmus.change
 WHERE side = 'salesforce' AND sf_id = ANY ($1::text[])
+
+-- name: parked_records
+SELECT DISTINCT ON (sf_id) sf_id, code FROM isthmus.change
+WHERE side = 'salesforce' AND state = 'parked' AND sf_id = ANY ($1::text[])
+ORDER BY sf_id, id DESC
 
 -- name: unread_records
 SELECT DISTINCT sf_id FROM isthmus.change
@@ -65,11 +109,12 @@ UPDATE isthmus.change AS c
 SET
     state = d.state, due = d.due, attempts = d.attempts, code = d.code, reason = d.reason, advice = d.advice,
     waiting_for = d.waiting_for, external_id = coalesce(d.external_id, c.external_id),
+    suspicion = coalesce(d.suspicion, c.suspicion),
     since = CASE WHEN c.state = d.state THEN c.since ELSE clock_timestamp() END
 FROM unnest(
     $1::bigint[], $2::text[], $3::timestamptz[], $4::integer[], $5::text[], $6::text[], $7::text[], $8::text[],
-    $9::text[]
-) AS d (id, state, due, attempts, code, reason, advice, waiting_for, external_id)
+    $9::text[], $10::text[]
+) AS d (id, state, due, attempts, code, reason, advice, waiting_for, external_id, suspicion)
 WHERE c.id = d.id
 
 -- name: release_waiting
@@ -96,13 +141,35 @@ WHERE (state = 'parked' OR (state = 'held' AND id = ANY ($1::bigint[])))
     AND ($2::text IS NULL OR step = $2)
     AND ($3::text IS NULL OR code = $3)
 
+-- name: discard_parked
+WITH gone AS (
+    DELETE FROM isthmus.change WHERE state = 'parked' AND id = ANY ($1::bigint[])
+    RETURNING step, side, sf_id, key, code, reason
+)
+INSERT INTO isthmus.journal (at, step, sf_id, key, source, direction, operation, outcome, code, detail)
+SELECT
+    clock_timestamp(), step, sf_id, key, 'operator', CASE side WHEN 'salesforce' THEN 'pull' ELSE 'push' END,
+    'none', 'skip', 'discarded',
+    $2::jsonb || jsonb_build_object('was', jsonb_build_object('code', code, 'reason', reason))
+FROM gone
+
 -- name: sweep
 INSERT INTO isthmus.change (step, side, kind, source, at, key)
 SELECT step, 'postgres', 'update', $2, clock_timestamp(), pg_key
 FROM isthmus.link WHERE step = $1 AND state = 'linked'
 
--- name: forget_seen
-UPDATE isthmus.link SET seen = NULL WHERE step = $1 AND state = 'linked' AND seen IS NOT NULL
+-- name: look_anew
+WITH pairs AS (
+    SELECT id, pg_key FROM isthmus.link WHERE step = $1 AND state = 'linked' AND id > $2 ORDER BY id LIMIT $3
+),
+forgotten AS (
+    UPDATE isthmus.link AS l SET seen = NULL FROM pairs AS p WHERE l.id = p.id AND l.seen IS NOT NULL
+),
+stored AS (
+    INSERT INTO isthmus.change (step, side, kind, source, at, key)
+    SELECT $1, 'postgres', 'update', 'sweep', clock_timestamp(), pg_key FROM pairs ORDER BY id
+)
+SELECT count(*) AS pairs, coalesce(max(id), $2) AS last FROM pairs
 
 -- name: resume
 UPDATE isthmus.change

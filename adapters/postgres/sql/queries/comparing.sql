@@ -26,6 +26,10 @@ UNION
 SELECT DISTINCT p.id, c.state
 FROM unnest($2::bigint[], $4::text[]) AS p (id, key) JOIN isthmus.change AS c ON c.key = p.key AND c.step = $1
 WHERE c.side = 'postgres'
+UNION
+SELECT DISTINCT p.id, c.state
+FROM unnest($2::bigint[], $4::text[]) AS p (id, key) JOIN isthmus.change AS c ON c.old_key = p.key AND c.step = $1
+WHERE c.kind = 'rekey'
 
 -- name: compared_disputed
 SELECT sf_id, field, salesforce, postgres FROM isthmus.conflict
@@ -39,6 +43,45 @@ WHERE NOT EXISTS (SELECT FROM isthmus.link AS l WHERE l.sf_id = u.sf_id)
     AND NOT EXISTS (
         SELECT FROM isthmus.journal AS j WHERE j.sf_id = u.sf_id AND j.step = $1 AND j.outcome = 'skip'
     )
+
+-- name: lone_records
+SELECT
+    u.sf_id, s.code,
+    CASE
+        WHEN s.parked THEN 'parked'
+        WHEN NOT s.parked THEN 'waiting'
+        WHEN EXISTS (
+            SELECT FROM isthmus.journal AS j WHERE j.sf_id = u.sf_id AND j.step = $1 AND j.outcome = 'skip'
+        ) THEN 'left_alone'
+    END AS why
+FROM unnest($2::text[]) WITH ORDINALITY AS u (sf_id, place)
+LEFT JOIN (
+    SELECT c.sf_id, bool_and(c.state = 'parked') AS parked, (array_agg(c.code ORDER BY c.id DESC))[1] AS code
+    FROM isthmus.change AS c
+    WHERE c.sf_id = ANY ($2::text[])
+    GROUP BY c.sf_id
+) AS s USING (sf_id)
+WHERE NOT EXISTS (SELECT FROM isthmus.link AS l WHERE l.sf_id = u.sf_id)
+ORDER BY u.place
+
+-- name: links_by_state
+SELECT state, count(*) AS links FROM isthmus.link WHERE step = $1 GROUP BY state
+
+-- name: unsynced_records
+SELECT c.state, count(DISTINCT c.sf_id) AS records
+FROM isthmus.change AS c
+WHERE c.step = $1 AND c.side = 'salesforce' AND c.sf_id IS NOT NULL
+    AND NOT EXISTS (SELECT FROM isthmus.link AS l WHERE l.sf_id = c.sf_id)
+GROUP BY c.state
+
+-- name: repaired_pairs
+WITH given AS MATERIALIZED (
+    SELECT DISTINCT j.sf_id FROM isthmus.journal AS j
+    WHERE j.step = $1 AND j.outcome = 'repaired' AND j.at >= $2
+)
+SELECT l.* FROM isthmus.link AS l
+WHERE l.sf_id = ANY (ARRAY(SELECT g.sf_id FROM given AS g)) AND l.step = $1 AND l.state IN ('linked', 'broken') AND l.id > $3
+ORDER BY l.id LIMIT $4
 
 -- name: audits
 SELECT step, cursor, begun_at, compared, found, ended_at, last_compared, last_found FROM isthmus.audit

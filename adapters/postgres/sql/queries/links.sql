@@ -5,25 +5,26 @@ SELECT * FROM isthmus.link WHERE sf_id = ANY ($1::text[]) ORDER BY id FOR UPDATE
 SELECT * FROM isthmus.link WHERE pg_key = ANY ($2::text[]) AND pg_table = $1 ORDER BY id FOR UPDATE
 
 -- name: insert_links
-INSERT INTO isthmus.link (step, object, sf_id, pg_table, pg_key, state, origin, base, seen, own, merged_into, windows)
+INSERT INTO isthmus.link (step, object, sf_id, pg_table, pg_key, state, origin, base, seen, own, merged_into, windows, outside)
 SELECT
     l.step, l.object, l.sf_id, l.pg_table, l.pg_key, l.state, l.origin, l.base::jsonb, l.seen, l.own, l.merged_into,
-    l.windows::jsonb
+    l.windows::jsonb, l.outside
 FROM unnest(
     $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-    $9::timestamptz[], $10::timestamptz[], $11::text[], $12::text[]
-) AS l (step, object, sf_id, pg_table, pg_key, state, origin, base, seen, own, merged_into, windows)
+    $9::timestamptz[], $10::timestamptz[], $11::text[], $12::text[], $13::boolean[]
+) AS l (step, object, sf_id, pg_table, pg_key, state, origin, base, seen, own, merged_into, windows, outside)
 
 -- name: update_links
 UPDATE isthmus.link AS k
 SET
     step = l.step, object = l.object, sf_id = l.sf_id, pg_table = l.pg_table, pg_key = l.pg_key, state = l.state,
     origin = l.origin, base = l.base::jsonb, seen = l.seen, own = l.own, merged_into = l.merged_into,
-    windows = l.windows::jsonb, updated_at = clock_timestamp()
+    windows = l.windows::jsonb, outside = l.outside, updated_at = clock_timestamp()
 FROM unnest(
     $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-    $9::timestamptz[], $10::timestamptz[], $11::text[], $12::text[], $13::bigint[]
-) AS l (step, object, sf_id, pg_table, pg_key, state, origin, base, seen, own, merged_into, windows, id)
+    $9::timestamptz[], $10::timestamptz[], $11::text[], $12::text[], $13::boolean[],
+    $14::bigint[]
+) AS l (step, object, sf_id, pg_table, pg_key, state, origin, base, seen, own, merged_into, windows, outside, id)
 WHERE k.id = l.id
 
 -- name: remove_links

@@ -1,5 +1,5 @@
 -- name: unfinished_load
-SELECT j.processed, j.expected, j.low, j.bookmark, j.place FROM isthmus.job AS j
+SELECT j.processed, j.expected, j.low, j.bookmark, j.place, j.outcome FROM isthmus.job AS j
 WHERE j.kind = $1 AND j.step = $2 AND j.state = 'running' AND j.low IS NOT NULL AND j.bookmark IS NOT NULL
     AND (
         j.bookmark = ''
@@ -9,12 +9,12 @@ WHERE j.kind = $1 AND j.step = $2 AND j.state = 'running' AND j.low IS NOT NULL 
 -- name: begin_load
 INSERT INTO isthmus.job (kind, step, state, expected, low, place) VALUES ($1, $2, 'running', $3, $4, $5::jsonb)
 ON CONFLICT (kind, step) WHERE kind IN ('first_load', 'sweep') DO UPDATE
-SET state = 'running', processed = 0, expected = excluded.expected, low = excluded.low, bookmark = NULL, place = excluded.place,
+SET state = 'running', processed = 0, expected = excluded.expected, low = excluded.low, bookmark = NULL, place = excluded.place, outcome = '{}',
     failure = NULL, due = NULL, ended_at = NULL, started_at = clock_timestamp(), updated_at = clock_timestamp()
 
 -- name: begin_ordered_load
 UPDATE isthmus.job
-SET expected = $3, low = $4, place = $5::jsonb, bookmark = NULL, processed = 0, started_at = clock_timestamp(),
+SET expected = $3, low = $4, place = $5::jsonb, outcome = '{}', bookmark = NULL, processed = 0, started_at = clock_timestamp(),
     updated_at = clock_timestamp()
 WHERE kind = $1 AND step = $2 AND state = 'running' AND kind NOT IN ('first_load', 'sweep')
 
@@ -23,7 +23,7 @@ DELETE FROM isthmus.load_record WHERE kind = $1 AND step = $2
 
 -- name: keep_load
 UPDATE isthmus.job
-SET processed = $3, expected = $4, bookmark = $5, in_vain = 0, failure = NULL, due = NULL, updated_at = clock_timestamp()
+SET processed = $3, expected = $4, bookmark = $5, outcome = $6::jsonb, in_vain = 0, failure = NULL, due = NULL, updated_at = clock_timestamp()
 WHERE kind = $1 AND step = $2 AND state = 'running'
 
 -- name: note_read
@@ -46,7 +46,7 @@ ORDER BY l.id
 -- name: end_load
 UPDATE isthmus.job
 SET state = CASE WHEN $3::boolean THEN 'done' ELSE state END, ended_at = CASE WHEN $3::boolean THEN clock_timestamp() END,
-    bookmark = '', updated_at = clock_timestamp()
+    bookmark = '', outcome = $4::jsonb, updated_at = clock_timestamp()
 WHERE kind = $1 AND step = $2 AND state = 'running'
 
 -- name: takes_sets
@@ -77,17 +77,20 @@ WITH mine AS MATERIALIZED (
 ), sorted AS MATERIALIZED (
     SELECT
         s.place, s.stamp, m.id, m.step, m.seen,
-        m.state = 'linked' AND m.own IS DISTINCT FROM $2 AND m.base = s.base AS equal
+        m.state = 'linked' AND m.own IS DISTINCT FROM $2 AND m.base = s.base AS equal,
+        EXISTS (SELECT FROM behind AS b WHERE b.sf_id = s.sf_id) AS behind
     FROM pg_temp.isthmus_staged AS s LEFT JOIN mine AS m USING (sf_id)
-    WHERE NOT EXISTS (SELECT FROM behind AS b WHERE b.sf_id = s.sf_id)
 ), moved AS (
     UPDATE isthmus.link AS l SET seen = o.stamp, updated_at = clock_timestamp()
     FROM sorted AS o
-    WHERE l.id = o.id AND o.step = $1 AND o.equal AND o.seen < o.stamp
-        AND l.id = ANY (ARRAY(SELECT n.id FROM sorted AS n WHERE n.step = $1 AND n.equal AND n.seen < n.stamp))
+    WHERE l.id = o.id AND o.step = $1 AND o.equal AND NOT o.behind AND o.seen < o.stamp
+        AND l.id = ANY (ARRAY(SELECT n.id FROM sorted AS n WHERE n.step = $1 AND n.equal AND NOT n.behind AND n.seen < n.stamp))
         AND l.own IS DISTINCT FROM $2 AND l.state = 'linked'
 )
 SELECT
-    coalesce(array_agg(o.place ORDER BY o.place) FILTER (WHERE o.id IS NULL), '{}') AS new,
-    coalesce(array_agg(o.place ORDER BY o.place) FILTER (WHERE o.step = $1 AND NOT o.equal), '{}') AS open
+    coalesce(array_agg(o.place ORDER BY o.place) FILTER (WHERE NOT o.behind AND o.id IS NULL), '{}') AS new,
+    coalesce(array_agg(o.place ORDER BY o.place) FILTER (WHERE NOT o.behind AND o.step = $1 AND NOT o.equal), '{}') AS open,
+    coalesce(array_agg(o.place ORDER BY o.place) FILTER (WHERE o.behind), '{}') AS behind,
+    count(*) FILTER (WHERE NOT o.behind AND o.step = $1 AND o.equal) AS equal,
+    count(*) FILTER (WHERE NOT o.behind AND o.step <> $1) AS elsewhere
 FROM sorted AS o

@@ -1,6 +1,7 @@
 SELECT {{key}} AS key
 FROM {{table}} AS t
-WHERE NOT EXISTS (
+WHERE {{eligible}}
+    AND NOT EXISTS (
         SELECT FROM isthmus.link AS l WHERE l.pg_key = {{key}} AND l.pg_table = $2 AND l.state <> 'tombstone'
     )
     AND NOT EXISTS (

@@ -1,0 +1,1 @@
+SELECT one FROM pg_temp.isthmus_condition LIMIT 0

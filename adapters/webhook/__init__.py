@@ -1,0 +1,5 @@
+"""Posting to other people's addresses."""
+
+from adapters.webhook.poster import Poster
+
+__all__ = ["Poster"]

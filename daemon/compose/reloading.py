@@ -1,0 +1,152 @@
+"""Another configuration for the daemon that runs: checked on both sides, and put in force between two batches, or not at all."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+import structlog
+
+from daemon.compose.assembly import Daemon
+from daemon.domain.failure import CallFailedError, ConfigurationError, IsthmusError, RefusedError
+from daemon.domain.mapping import Step, Steps
+from daemon.flow.drift.watch import SchemaWatch
+from daemon.settings.changes import Changes, changes
+from daemon.settings.models import Settings
+from daemon.settings.resolution.holding import resolve_holding
+from daemon.settings.resolve import wanted_objects, wanted_tables
+
+log = structlog.get_logger(__name__)
+
+FORMER_BATCHES: Final = 20.0
+"""Seconds to wait for the last batch under former steps, before the triggers of removed ones go."""
+_WHOLE: Final = frozenset(
+    {"direction", "identify", "pull", "push", "salesforce", "postgres", "defaults", "filters"}
+)
+"""Keys of a step whose change may concern records that nobody has told of since."""
+
+
+class Reloading:
+    """The files of a running daemon. `reread` gives what they say now; `watch` keeps the steps in force."""
+
+    def __init__(self, daemon: Daemon, watch: SchemaWatch, reread: Callable[[], Settings]) -> None:
+        self._daemon = daemon
+        self._watch = watch
+        self._reread = reread
+        self._turn = asyncio.Lock()
+
+    def diff(self) -> Mapping[str, Any]:
+        """What the files would change now. Raises SettingsError."""
+        return _shown(changes(self._daemon.settings, self._reread()))
+
+    async def reload(self) -> Mapping[str, Any]:
+        """Put what the files say in force; what that changed. Where it fails nothing changes. Raises IsthmusError or CallFailedError."""
+        async with self._turn:
+            try:
+                found = await self._take_up(self._reread())
+            except (IsthmusError, CallFailedError) as error:
+                self._tell(str(error) if isinstance(error, CallFailedError) else ": ".join(error.lines()[:2]))
+                raise
+            self._tell(None)
+            return _shown(found)
+
+    async def _take_up(self, settings: Settings) -> Changes:
+        found = changes(self._daemon.settings, settings)
+        _refuse(found)
+        if not self._daemon.lease.epoch:
+            raise RefusedError(
+                "this daemon does not lead", "it changes nothing", "ask the one that leads: --api URL"
+            )
+        if found:
+            await self._watch.adopt(
+                lambda seen, known: resolve_holding(settings, seen.objects, seen.tables, known),
+                (wanted_objects(settings), wanted_tables(settings)),
+                self._capture,
+                {
+                    **dict.fromkeys(found.added, True),
+                    **{n: bool(_WHOLE & {*k}) for n, k in found.changed.items()},
+                },
+            )
+            self._daemon.settings = settings
+            await self._let_go(found.removed)
+        log.info("configuration_in_force", **_shown(found))
+        return found
+
+    async def _capture(self, steps: Steps) -> None:
+        """Triggers as the steps need them, before any of them is in force. Raises ConfigurationError where they are not."""
+        database, ours = self._daemon.sides.database, self._differing(steps)
+        with suppress(IsthmusError):  # the role may not; somebody else may have installed them
+            await database.capture_install(ours)
+        if problems := await database.capture_check(ours):
+            raise ConfigurationError(
+                "capture is not complete, so local changes would not be seen",
+                "; ".join(f"{problem.table}: {problem.what}" for problem in problems),
+                "run: isthmus capture install   (it prints the SQL first with: isthmus capture plan), then reload",
+            )
+
+    def _differing(self, steps: Steps) -> Sequence[Step]:
+        known = self._daemon.parts.steps.by_name
+        return [step for step in steps.ordered if step != known.get(step.name)]
+
+    async def _let_go(self, names: Sequence[str]) -> None:
+        """The triggers of removed steps: without them nothing is stored that nobody takes up."""
+        if not names or not await self._daemon.parts.in_force.alone(FORMER_BATCHES):
+            return
+        try:
+            await self._daemon.sides.database.capture_remove(names)
+        except (IsthmusError, CallFailedError) as error:
+            log.warning(
+                "capture_not_removed", steps=names, why=str(error), fix="isthmus capture remove --step STEP"
+            )
+
+    def _tell(self, refused: str | None) -> None:
+        self._daemon.refused = refused
+        if refused is not None:
+            log.error("configuration_refused", why=refused, fix="isthmus config check")
+
+
+async def reload_on_hangup(reloading: Reloading) -> None:
+    """Take up the files at each SIGHUP, for ever. With a terminal SIGHUP means that it was closed, and the process ends as before."""
+    rung = asyncio.Event()
+    if _on_a_terminal() or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        await rung.wait()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, rung.set)
+    while True:
+        await rung.wait()
+        rung.clear()
+        with suppress(IsthmusError, CallFailedError):  # told by `reload`, in the log and in the status
+            await reloading.reload()
+
+
+def _on_a_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
+def _refuse(found: Changes) -> None:
+    if found.restart:
+        raise RefusedError(
+            f"{', '.join(found.restart)} cannot be changed while the daemon runs",
+            "only steps, filters and defaults can; nothing was changed",
+            "restart the daemon to take the whole file up",
+        )
+    if found.moved:
+        raise RefusedError(
+            f"the step {', '.join(found.moved)} names another object or table",
+            "its links belong to the former ones",
+            "give the new pair a step with a name of its own",
+        )
+
+
+def _shown(found: Changes) -> dict[str, Any]:
+    return {
+        "added": list(found.added),
+        "removed": list(found.removed),
+        "changed": {name: list(keys) for name, keys in found.changed.items()},
+        "restart": list(found.restart),
+    }

@@ -1,0 +1,132 @@
+"""What runs beside the worker for as long as this process leads: the stream, the watches, the jobs and the housekeeping."""
+
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+
+from adapters.postgres.housekeeping import Retention, keep_house
+from adapters.postgres.kept import KeptFacts
+from adapters.webhook import Poster
+from daemon.compose.assembly import Daemon
+from daemon.compose.reloading import Reloading, reload_on_hangup
+from daemon.compose.signing import signing_secret
+from daemon.compose.steps import schema_watch
+from daemon.domain.failure import CallFailedError, IsthmusError
+from daemon.flow.auditing.guards import GuardWatch
+from daemon.flow.auditing.ordered import OrderedComparisons
+from daemon.flow.auditing.repairing import OrderedRepairs
+from daemon.flow.auditing.rolling import RollingAudit
+from daemon.flow.branching import watch_branches
+from daemon.flow.capture_faults import CaptureFaults
+from daemon.flow.deliveries import Deliveries
+from daemon.flow.gaps import keep_gaps
+from daemon.flow.gauges import keep_gauges
+from daemon.flow.jobs import JobRunner, Work
+from daemon.flow.stream import Stream
+from daemon.flow.watermark import Watermark
+from daemon.ports.jobs import JobKind
+from daemon.runtime.health import Component
+from daemon.runtime.loop_lag import measure_loop_lag
+from daemon.runtime.notify import Notifier
+from daemon.runtime.supervisor import Supervisor
+from daemon.settings.models import Settings
+
+log = structlog.get_logger(__name__)
+
+CAPTURE_EVERY = 60.0
+HOUSEKEEPING_EVERY = 6 * 3600.0
+AFTER_A_FAILURE = 1.0
+
+
+def start_background(
+    daemon: Daemon, tasks: Supervisor, notifier: Notifier, reread: Callable[[], Settings] | None = None
+) -> None:
+    clock, health, meter = daemon.clock, daemon.health, daemon.meter
+    stream = Stream(
+        daemon.parts,
+        daemon.settings.salesforce.channel,
+        daemon.sides.source,
+        partial(health.note, Component.SALESFORCE_STREAM),
+    )
+    tasks.start("beat of the event loop", health.beat())
+    tasks.start("lag of the event loop", measure_loop_lag(clock, meter))
+    tasks.start("watchdog of the service manager", notifier.feed_watchdog(clock))
+    tasks.start("probe of the database", health.watch_database(lambda: _probe(daemon)))
+    tasks.start("doorbell", daemon.doorbell.run())
+    tasks.start("lease", daemon.engine.keep_lease())
+    tasks.start("stream of change events", stream.run())
+    tasks.start("watch over the stream", Watermark(daemon.parts, stream.resubscribe).run())
+    tasks.start("gaps", keep_gaps(daemon.parts))
+    tasks.start("sweeps", daemon.engine.sweep())
+    tasks.start("loads of steps let go", daemon.engine.keep_loaded())
+    works: dict[str, Work] = {
+        JobKind.LOAD: daemon.loads.work,
+        JobKind.COMPARE: OrderedComparisons(daemon.parts, daemon.comparisons).work,
+        JobKind.REPAIR: OrderedRepairs(daemon.parts, daemon.comparisons).work,
+    }
+    tasks.start("jobs", JobRunner(daemon.parts, daemon.jobs, works).run())
+    deliveries = Deliveries(
+        daemon.parts, daemon.outbox, Poster(), lambda *named: signing_secret(daemon.settings, *named)
+    )
+    tasks.start("actions", deliveries.run())
+    tasks.start("rolling audit", RollingAudit(daemon.parts, daemon.comparisons).run())
+    tasks.start("delete guards", GuardWatch(daemon.parts, daemon.comparisons).run())
+    tasks.start("API budget", daemon.budget.keep(partial(health.note, Component.SALESFORCE_API)))
+    tasks.start(
+        "watch over the database's history",
+        watch_branches(daemon.parts, daemon.sides.database, stream.resubscribe),
+    )
+    tasks.start("gauges", keep_gauges(daemon.parts, daemon.inspection, daemon.sides.pool.sample))
+    tasks.start("watch over capture", _watch_capture(daemon))
+    watch = schema_watch(
+        daemon.settings,
+        daemon.sides,
+        daemon.parts,
+        KeptFacts(daemon.sides.pool),
+        partial(health.note, Component.SCHEMA),
+    )
+    tasks.start("watch over both schemas", watch.run())
+    if reread is not None:
+        daemon.configuration = reloading = Reloading(daemon, watch, reread)
+        tasks.start("reload on SIGHUP", reload_on_hangup(reloading))
+    tasks.start("housekeeping", _keep_house(daemon))
+
+
+async def _probe(daemon: Daemon) -> None:
+    """Ask the database the time, and learn how far the three clocks are apart."""
+    facts = await daemon.sides.database.facts()
+    skew = daemon.parts.skew
+    skew.postgres = (facts.now - daemon.clock.now()).total_seconds() + facts.round_trip / 2
+    offset = daemon.sides.records.clock_offset
+    if offset is not None:
+        skew.salesforce = offset
+
+
+async def _watch_capture(daemon: Daemon) -> None:
+    """Look every minute whether the triggers are there and enabled; say it once when they are not, and when they are."""
+    complete, faults = True, CaptureFaults(daemon.parts)
+    while True:
+        try:
+            await faults.make_good()
+            await daemon.clock.sleep(CAPTURE_EVERY)
+            problems = await daemon.sides.database.capture_check(daemon.parts.steps.ordered)
+        except (IsthmusError, CallFailedError):
+            await daemon.clock.sleep(AFTER_A_FAILURE)
+            continue  # the probe of the database tells it
+        reason = "; ".join(f"{p.table}: {p.what}; {p.fix}" for p in problems) or "triggers as they should be"
+        daemon.health.note(Component.CAPTURE, not problems, reason)
+        if bool(problems) is complete:
+            complete = not problems
+            (log.info if complete else log.error)("capture_checked", complete=complete, problems=reason)
+
+
+async def _keep_house(daemon: Daemon) -> None:
+    kept = daemon.settings.retention
+    retention = Retention(kept.journal.days, kept.tombstones, kept.conflicts)
+    while True:
+        try:
+            await keep_house(daemon.sides.pool, retention)
+        except CallFailedError as error:
+            log.warning("housekeeping_failed", code=error.failure.code)
+        await daemon.clock.sleep(HOUSEKEEPING_EVERY)

@@ -1,0 +1,48 @@
+"""What events tell of a write of ours whose answer was lost: whether it was done, and whether somebody came after it."""
+
+from datetime import timedelta
+from typing import Final
+
+from daemon.domain.canonical import from_salesforce
+from daemon.domain.change import Source
+from daemon.domain.value import Value, Values, from_json
+from daemon.flow.cases import Case
+from daemon.flow.parts import Parts
+from daemon.reconcile.times import corrected
+
+PATIENCE: Final = timedelta(seconds=30)
+"""How long an event may take to arrive before a write in doubt is decided without it."""
+PRECISION: Final = timedelta(seconds=1)
+"""How far a local instant may be off by Salesforce's clock, whole seconds included."""
+
+
+def told_done(case: Case, offset: float) -> Values:
+    """Values of a write in doubt that events told of, not before it can have been sent: it was done, whatever the record holds since."""
+    found: dict[str, Value] = {}
+    for change in case.doubted:
+        since = corrected(change.at, offset) - PRECISION
+        for name, value in (change.sent or {}).items():
+            field, sent = case.step.by_name.get(name), from_json(value)
+            told = [event.values[name] for event in case.theirs if name in event.values and event.at >= since]
+            if field is not None and any(from_salesforce(field, raw).value == sent for raw in told):
+                found[name] = sent
+    return found
+
+
+def untold(parts: Parts, case: Case, known: Values) -> bool:
+    """Whether a write in doubt was perhaps done and taken back by somebody, and the stream has still to tell.
+
+    The record does not hold all that was sent, and was changed since it may have been sent; `known` are the values that are known
+    to have been taken. Sent again too soon, our value would come back over that of whoever took it away.
+    """
+    if case.link is None or case.record is None or not case.in_doubt:
+        return False
+    stamp, newest = case.record.stamp, parts.heard.newest(case.step.object)
+    begun = min(corrected(change.at, parts.skew.offset) for change in case.doubted) - PRECISION
+    told = any(event.at >= stamp for event in case.theirs if event.source is Source.STREAM)
+    passed = told or (newest is not None and newest > stamp)
+    unchanged = case.link.seen is not None and stamp <= case.link.seen
+    if passed or unchanged or stamp < begun or parts.salesforce_now() - stamp > PATIENCE:
+        return False
+    sent = {name for change in case.doubted for name in change.sent or {}}
+    return any(name in case.step.by_name and name not in known for name in sent)

@@ -1,0 +1,123 @@
+"""`step add|clone|set|remove` as edits of the file, and `step list|show`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from daemon.settings.load import load
+from tests.unit.cli.conftest import Run
+from tests.unit.settings.sample import TEXT
+
+ADD = (
+    "step",
+    "add",
+    "leads",
+    "--object",
+    "Lead",
+    "--table",
+    "crm.leads",
+    "--key",
+    "id",
+    "--direction",
+    "pull",
+)
+
+
+@pytest.fixture
+def file(isthmus: Run, tmp_path: Path) -> Path:
+    path = tmp_path / "isthmus.yaml"
+    path.write_text(TEXT + "# the end\n", encoding="utf-8")
+    return path
+
+
+def step(file: Path, name: str) -> dict[str, object]:
+    found = next(each for each in load([file], {}).steps if each.name == name)
+    return found.model_dump(mode="json")
+
+
+@pytest.mark.requirement("S1-32", "S1-48")
+def test_a_step_is_added_with_one_command_and_says_that_it_does_not_run_yet(isthmus: Run, file: Path) -> None:
+    done = isthmus(*ADD)
+    assert done.status == 0, done.err
+    assert "leads is saved and does not run (it has no mappings yet)" in done.err
+    assert "isthmus config reload" in done.err
+    listed = json.loads(isthmus("step", "list", "--json").out)["items"]
+    assert listed[-1]["name"] == "leads"
+    assert listed[-1]["runs"] == "no: it has no mappings yet"
+    assert (
+        isthmus("step", "set", "leads", "--field", "Company=company", "--field", "LastName=last:pull").status
+        == 0
+    )
+    assert json.loads(isthmus("step", "show", "leads", "--json").out)["runs"] == "yes"
+    text = file.read_text("utf-8")
+    assert "      - { salesforce: LastName, postgres: last, direction: pull }\n" in text
+    assert text.startswith(TEXT)
+    assert text.endswith("# the end\n")
+
+
+@pytest.mark.requirement("S1-50")
+def test_a_dry_run_shows_the_difference_and_saves_nothing(isthmus: Run, file: Path) -> None:
+    before = file.read_bytes()
+    done = isthmus("step", "set", "accounts", "direction=pull", "--dry-run")
+    assert "+    direction: pull\n" in done.out
+    assert (done.status, file.read_bytes()) == (0, before)
+
+
+@pytest.mark.requirement("S1-64")
+def test_a_clone_has_what_the_original_has_and_goes_its_own_way(isthmus: Run, file: Path) -> None:
+    assert isthmus("step", "clone", "people", "leads", "--object", "Lead", "--table", "crm.leads").status == 0
+    original, clone = step(file, "people"), step(file, "leads")
+    different = {"name": "leads", "salesforce": {"object": "Lead"}}
+    assert {**original, **different, "postgres": clone["postgres"]} == clone
+    assert isthmus("step", "set", "leads", "--no-field", "AccountId", "direction=pull").status == 0
+    assert step(file, "people") == original
+    assert len(step(file, "leads")["fields"]) == 2  # type: ignore[arg-type]
+    twin = isthmus("step", "clone", "people", "twin")
+    assert "twin is saved and does not run (it is disabled)" in twin.err
+
+
+def test_a_removed_step_is_gone_and_the_others_keep_every_byte(isthmus: Run, file: Path) -> None:
+    before = file.read_text("utf-8")
+    assert isthmus("step", "remove", "people").status == 5, "it is to be confirmed"
+    assert file.read_text("utf-8") == before
+    assert isthmus("step", "remove", "people", "--yes").status == 0
+    assert file.read_text("utf-8") == before[: before.index("  - name: people")] + "# the end\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("set", "accounts", "direction=sideways"), 78, "allowed are: pull, push, two_way"),
+        (("remove", "accounts", "--yes"), 78, "there is no step accounts"),
+        (
+            ("add", "people", "--object", "Lead", "--table", "crm.leads", "--direction", "pull"),
+            78,
+            "is there twice",
+        ),
+        (("set", "nobody", "direction=pull"), 4, "there is no step nobody"),
+        (("set", "accounts"), 2, "nothing was named to set"),
+        (("set", "accounts", "--field", "Phone"), 2, "it is SF=COLUMN[:DIRECTION]"),
+        (("set", "accounts", "--no-field", "Fax"), 4, "Fax is not mapped"),
+        (("set", "accounts", "colour=red"), 78, "is no key here"),
+    ],
+)
+def test_a_refused_edit_leaves_every_byte(
+    isthmus: Run, file: Path, arguments: tuple[str, ...], status: int, said: str
+) -> None:
+    before = file.read_bytes()
+    done = isthmus("step", *arguments)
+    assert (done.status, file.read_bytes()) == (status, before), done.err
+    assert said in done.err
+
+
+def test_a_file_that_may_not_be_replaced_is_said_in_three_lines(
+    isthmus: Run, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    done = isthmus("step", "set", "accounts", "direction=pull")
+    assert (done.status, done.three) == (5, ["isthmus", "why", "do"])
+    assert file.read_text("utf-8") == TEXT + "# the end\n"
