@@ -46,7 +46,10 @@ class BegunLogin:
         try:
             origin = checked_origin(settings.login_url, settings.domain_suffixes, settings.insecure_hosts)
         except ValueError as error:
-            what, fix = "the login address cannot be used", "correct salesforce.domain or salesforce.login_url"
+            what, fix = (
+                "the login address cannot be used",
+                "correct salesforce.domain or salesforce.login_url",
+            )
             raise ConfigurationError(what, f"{settings.login_url[:200]!r}: {error}", fix) from None
         return cls(
             origin, client_id, loopback.address(port), secrets.token_urlsafe(32), secrets.token_urlsafe(64)

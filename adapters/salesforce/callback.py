@@ -22,7 +22,9 @@ _SAFE: Final = {
     "Referrer-Policy": "no-referrer",
 }
 _THANKS: Final = "Isthmus has heard from Salesforce. This page can be closed; the terminal says how it went."
-_STRANGE: Final = "This is not the answer to the login that Isthmus waits for. Open the address that the terminal shows."
+_STRANGE: Final = (
+    "This is not the answer to the login that Isthmus waits for. Open the address that the terminal shows."
+)
 
 
 class Callback:
@@ -64,7 +66,9 @@ async def listening(state: str, port: int) -> AsyncIterator[Callback]:
         try:
             await web.TCPSite(runner, _HOST, port, reuse_address=True).start()
         except OSError as error:
-            what = f"port {port} of {_HOST} cannot be listened on, so the answer of the login would not arrive"
+            what = (
+                f"port {port} of {_HOST} cannot be listened on, so the answer of the login would not arrive"
+            )
             fix = "end what listens there, or take another port with --port (the app must list its callback address)"
             raise RefusedError(what, (error.strerror or str(error)).lower(), fix) from None
         yield callback

@@ -83,6 +83,10 @@ class Composition(Protocol):
         """
         ...
 
+    def connections(self, settings: "Settings") -> Coroutine[Any, Any, "list[Connection]"]:
+        """Both sides as they are now, asked from here."""
+        ...
+
     def connect_salesforce(
         self, settings: "Settings", *, port: int, seconds: float, show: Callable[[str], None]
     ) -> Coroutine[Any, Any, "tuple[Connection, str]"]:

@@ -35,6 +35,15 @@ def run_daemon(
     return daemon.run_daemon(settings, migrate=migrate, once=once, standby=standby, reread=reread)
 
 
+async def connections(settings: "Settings") -> "list[Connection]":
+    """Both sides as they are now, asked from here."""
+    from daemon.compose.accounts import accounts_of
+    from daemon.operations import connections
+
+    async with open_sides(settings) as sides:
+        return await connections.connections(accounts_of(settings, sides))
+
+
 def connect_salesforce(
     settings: "Settings", *, port: int, seconds: float, show: "Callable[[str], None]"
 ) -> "Coroutine[Any, Any, tuple[Connection, str]]":

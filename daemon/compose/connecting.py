@@ -3,27 +3,19 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
 
 from adapters.memory.meter import MemoryMeter
 from adapters.postgres.kept import KeptFacts
 from adapters.salesforce import RefreshTokenLogin, SalesforceSettings, connect
+from daemon.compose.accounts import accounts_of
 from daemon.compose.rotation import RotatingToken
 from daemon.compose.sides import OpenSides, open_sides, salesforce_settings
 from daemon.compose.start import ORG_SETTING, same_org
 from daemon.domain.failure import CallFailedError, IsthmusError, RefusedError
-from daemon.operations.connections import Accounts, Connection, org_connection
+from daemon.operations.connections import Connection, org_connection
 from daemon.settings.connections import RefreshTokenAuth
 from daemon.settings.models import Settings
 from daemon.settings.secrets import FileSecret
-
-
-def accounts_of(settings: Settings, sides: OpenSides) -> Accounts:
-    """Both sides for people, without a password that an address may hold."""
-    database = urlsplit(settings.database.dsn)
-    where = f"{database.hostname or 'a local socket'}{database.path}"
-    environment = settings.salesforce.environment
-    return Accounts(settings.salesforce.host, where, environment.sandbox, sides.catalogue, sides.database)
 
 
 async def connect_salesforce(
@@ -86,9 +78,7 @@ async def _looked_at(
 ) -> Connection:
     """Who logged in, and where: the org that was linked before, if any was, and one of the kind that is meant."""
     assert isinstance(wanted.login, RefreshTokenLogin)
-    login = replace(
-        wanted.login, refresh_token=held.read, store_refresh_token=held.store, look_again=None
-    )
+    login = replace(wanted.login, refresh_token=held.read, store_refresh_token=held.store, look_again=None)
     async with connect(replace(wanted, login=login), sides.clock, MemoryMeter()) as salesforce:
         accounts = replace(accounts_of(settings, sides), catalogue=salesforce.catalogue)
         found = await org_connection(accounts)

@@ -70,7 +70,7 @@ async def run_daemon(
                 async with shutdown.interruptible():
                     await prepare(sides, meter, health, budget, migrate=migrate)
                     start = partial(assemble, settings, sides, clock, meter, health, budget, install=migrate)
-                    answering = partial(waiting_server, settings, clock, meter, health)
+                    answering = partial(waiting_server, settings, sides, clock, meter, health)
                     waiting = Waiting(clock, health, notifier, sides.database.facts, answering)
                     daemon = await (start() if once else waiting.begin(start))
             except StopRequestedError:

@@ -64,10 +64,7 @@ class Reloading:
                 lambda seen, known: resolve_holding(settings, seen.objects, seen.tables, known),
                 (wanted_objects(settings), wanted_tables(settings)),
                 self._capture,
-                {
-                    **dict.fromkeys(found.added, True),
-                    **{n: bool(_WHOLE & {*k}) for n, k in found.changed.items()},
-                },
+                _touched(settings, found),
             )
             self._daemon.settings = settings
             await self._let_go(found.removed)
@@ -126,6 +123,17 @@ def _on_a_terminal() -> bool:
     except OSError:
         return False
     return True
+
+
+def _touched(settings: Settings, found: Changes) -> dict[str, bool]:
+    """The steps whose pairs are to be compared, and whether what is new on either side comes in as well.
+
+    What changed of a table that speaks for another step's records is compared with that step.
+    """
+    through = {s.name: s.postgres.through.step for s in settings.steps if s.postgres.through is not None}
+    touched = dict.fromkeys(found.added, True) | {n: bool(_WHOLE & {*k}) for n, k in found.changed.items()}
+    own = {name: whole for name, whole in touched.items() if name not in through}
+    return {**{through[name]: False for name in touched if name in through}, **own}
 
 
 def _refuse(found: Changes) -> None:

@@ -14,7 +14,7 @@ from daemon.domain.failure import CallFailedError, Failure, IsthmusError
 from daemon.domain.own_faults import NOT_CONNECTED, WAITING
 from daemon.settings.connections import RefreshTokenAuth
 from daemon.settings.models import Settings
-from daemon.settings.secrets import SecretMissingError
+from daemon.settings.secrets import FileSecret, SecretMissingError
 
 _SETTING: Final = "refresh_token"
 _BY_LOGIN: Final = "login"
@@ -53,10 +53,19 @@ class RotatingToken:
         return first
 
     async def store(self, token: str) -> None:
-        """Keep the next token; returns when it is committed."""
+        """Keep the next token; returns when it is committed.
+
+        Where the database cannot keep it, the file of the first one does: a token that is lost here costs the whole grant.
+        """
         digest = _digest(self._configured())
-        await self._kept.put(_SETTING, f"{digest}:{token}")
-        self._newest = digest, token
+        try:
+            await self._kept.put(_SETTING, f"{digest}:{token}")
+        except (CallFailedError, IsthmusError):
+            if not isinstance(self._first, FileSecret):
+                raise
+            self._first.keep(token)
+        else:
+            self._newest = digest, token
 
     def _configured(self) -> str | None:
         """The first token as the configuration's place holds it now; None where nothing is there."""

@@ -8,7 +8,10 @@ from adapters.http.server import HttpServer
 from adapters.http.tokens import Token
 from adapters.prometheus.meter import PrometheusMeter
 from daemon import __version__
+from daemon.compose.accounts import accounts_of
 from daemon.compose.assembly import Daemon
+from daemon.compose.sides import OpenSides
+from daemon.operations.connections import connection_routes
 from daemon.operations.endpoints import endpoints
 from daemon.operations.leadership import Leadership
 from daemon.operations.office import Office
@@ -40,21 +43,24 @@ def server_of(daemon: Daemon, shutdown: Shutdown) -> HttpServer:
         lambda: daemon.configuration,
     )
     probes = probe_endpoints(daemon.health, leader=daemon.leader, version=_version)
-    return _server([*probes, *endpoints(office)], daemon.settings, daemon.clock, daemon.meter)
+    accounts = connection_routes(accounts_of(daemon.settings, daemon.sides))
+    return _server([*probes, *endpoints(office), *accounts], daemon.settings, daemon.clock, daemon.meter)
 
 
 @asynccontextmanager
 async def waiting_server(
     settings: Settings,
+    sides: OpenSides,
     clock: Clock,
     meter: PrometheusMeter,
     health: Health,
     status: Callable[[ApiRequest], Awaitable[ApiReply]],
 ) -> AsyncIterator[None]:
-    """Serve what can be answered before the daemon has begun, while the block lasts: probes, metrics, and `status`."""
+    """Serve what can be answered before the daemon has begun, while the block lasts: probes, metrics, `status` and the connections."""
     probes = probe_endpoints(health, leader=lambda: None, version=_version)
     shown = Endpoint("GET", "/api/v1/status", Role.VIEWER, status)
-    server = _server([*probes, shown], settings, clock, meter)
+    accounts = connection_routes(accounts_of(settings, sides))
+    server = _server([*probes, shown, *accounts], settings, clock, meter)
     try:
         await server.start(settings.http.api_address, settings.http.metrics_address)
         yield

@@ -39,8 +39,8 @@ class Window:
     """Seconds of Salesforce's time in which a write of ours may have replaced a value that nobody had seen.
 
     `before` are the values of the written fields as we knew them, `sent` what we wrote into them. An event from inside the
-    window is never skipped as old news: it may tell of the value that was replaced. One without `before` is no write's: its `sent` is
-    a value that was found replaced and is in the ledger.
+    window is never skipped as old news: it may tell of the value that was replaced. One without `before` is no write's: its `sent` are
+    values of an event of its first second that a reading has answered.
     """
 
     start: datetime

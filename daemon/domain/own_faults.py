@@ -311,6 +311,14 @@ SKIPPED: Final[Mapping[str, Fault]] = MappingProxyType(
             _NOTHING,
             page=_STEP,
         ),
+        "other_step": Fault(
+            _K.MISSING,
+            _R.OTHER,
+            "the row is paired by another step of its table",
+            "A person's row is a contact's or a lead's: what concerns it is a matter of the step that has linked it.",
+            _NOTHING,
+            page=_STEP,
+        ),
         "reference_not_linked": Fault(
             _K.MISSING,
             _R.OTHER,

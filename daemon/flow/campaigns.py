@@ -14,6 +14,7 @@ from daemon.domain.failure import CallFailedError, Failure
 from daemon.domain.link import Link, LinkOrigin, LinkState
 from daemon.domain.mapping import Step, Steps
 from daemon.domain.plan import Hold, Operation, Outcome, Plan
+from daemon.domain.value import Raw
 from daemon.flow.cases import Case
 from daemon.flow.parts import Parts
 from daemon.ports.salesforce import Record, RecordWrite
@@ -138,7 +139,7 @@ async def _made_by_us(
 
 def _new(campaign: str, status: NewStatus) -> RecordWrite:
     """A status beside those that Salesforce gives each campaign. Which of them is its default is left to Salesforce."""
-    values = {CAMPAIGN: campaign, "Label": status.label, "SortOrder": status.order}
+    values: dict[str, Raw] = {CAMPAIGN: campaign, "Label": status.label, "SortOrder": status.order}
     return RecordWrite(Operation.CREATE, values)
 
 

@@ -10,6 +10,7 @@ from daemon.domain.mapping import Step, Steps
 from daemon.domain.plan import Hold, Outcome, Plan
 from daemon.domain.side import Side
 from daemon.domain.value import Values, no_values
+from daemon.flow.elsewhere import unsent
 from daemon.flow.renames import follow_renames
 from daemon.ports.salesforce import Deleted, Record, WriteResult
 from daemon.ports.store import Row, Unit
@@ -133,6 +134,8 @@ async def gather(unit: Unit, steps: Steps, step: Step, changes: Sequence[Change]
         case.ours += (change,)
         if link is not None and _is_of_another(step, link):
             case.hold = _ELSEWHERE
+            if (told := unsent(step, link, case.ours)) is not None:
+                case.hold, case.plan = told, Plan(held={Side.SALESFORCE: told})
             continue
         if link is not None and case.link is None:
             case.link = link

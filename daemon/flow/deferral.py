@@ -14,7 +14,7 @@ from daemon.flow.parts import Parts
 from daemon.flow.renames import being_renamed
 from daemon.ports.store import Deferral, Unit
 from daemon.reconcile.budget import HELD_AT_MOST
-from daemon.reconcile.holds import DELETE_CONFLICT
+from daemon.reconcile.decide import DELETE_CONFLICT
 from daemon.reconcile.remedy import PARKED_RETRY, next_try, paced
 
 _OF_A_SCHEMA: Final = frozenset({FailureKind.CONFIGURATION, FailureKind.PERMISSION})

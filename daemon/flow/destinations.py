@@ -24,7 +24,9 @@ Search = Callable[[Parts, Step, Identify, Sequence[Case]], Awaitable[Mapping[int
 """The records that each case's identifier names under one rule, by the case's `id()`."""
 
 FOUND_ELSEWHERE: Final = Hold(
-    Outcome.SKIP, "other_step", "Another destination of the step has a record that matches the row, and it is paired with that."
+    Outcome.SKIP,
+    "other_step",
+    "Another destination of the step has a record that matches the row, and it is paired with that.",
 )
 _UNRESOLVED: Final = Failure(
     FailureKind.BUSY,
@@ -55,14 +57,18 @@ async def look_among_siblings(parts: Parts, step: Step, cases: Sequence[Case], s
         earlier = step.family.index(name) < step.family.index(step.name)
         open_cases = [case for case in asked if case.hold is None and (earlier or case.record is None)]
         matched = await _matched(parts, sibling, open_cases, search)
-        await _tell(parts, sibling, [str(case.key) for case in matched])
+        await _tell(parts, sibling, [str(case.key) for case in matched if any(c.id for c in case.ours)])
         for case in matched:
             case.hold, case.record, case.sf_id, case.origin = FOUND_ELSEWHERE, None, None, None
 
 
 async def _matched(parts: Parts, sibling: Step, cases: Sequence[Case], search: Search) -> list[Case]:
     """The cases whose row names a record of another destination that belongs to no other row yet."""
-    stand_ins = {id(stand_in): (stand_in, case) for case in cases for stand_in in [Case(sibling, key=case.key, row=case.row)]}
+    stand_ins = {
+        id(stand_in): (stand_in, case)
+        for case in cases
+        for stand_in in [Case(sibling, key=case.key, row=case.row)]
+    }
     found: list[tuple[Case, Sequence[Record]]] = []
     for rule in sibling.identify:
         hits = await search(parts, sibling, rule, [stand_in for stand_in, _ in stand_ins.values()])
@@ -78,7 +84,7 @@ async def _matched(parts: Parts, sibling: Step, cases: Sequence[Case], search: S
 
 
 async def _tell(parts: Parts, sibling: Step, keys: Sequence[str]) -> None:
-    """Have a destination look at these rows, unless something of them waits there already."""
+    """Have a destination look at these rows, unless something of them waits there already. Who only asks, with nothing stored, tells nobody."""
     if not keys:
         return
     change = Change(sibling.name, Side.POSTGRES, ChangeKind.CREATE, Source.ENGINE, parts.database_now())

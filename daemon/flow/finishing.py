@@ -30,7 +30,7 @@ from daemon.flow.refused import with_values
 from daemon.flow.sending import raw_values, taken
 from daemon.flow.settle import settle
 from daemon.ports.store import Deferral, JournalEntry, Unit
-from daemon.reconcile.holds import DELETE_CONFLICT
+from daemon.reconcile.decide import DELETE_CONFLICT
 from daemon.reconcile.pace import UNANSWERED, suspicion, tries
 from daemon.reconcile.remedy import backoff
 

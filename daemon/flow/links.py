@@ -1,21 +1,19 @@
 """Links as they are after a decision."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from daemon.domain.change import Source
 from daemon.domain.link import WINDOWS_MOST, Link, LinkOrigin, LinkState, Window
 from daemon.domain.mapping import Steps
-from daemon.domain.plan import KEEP_LINK, LedgerEntry, LinkAction, LinkChange, Operation, Plan
+from daemon.domain.plan import KEEP_LINK, LinkAction, LinkChange, Operation, Plan
 from daemon.domain.side import Direction
 from daemon.domain.value import Values
 from daemon.flow.accounts import count_link
 from daemon.flow.effects import Effects, reread
-from daemon.flow.observation import Observation
 from daemon.flow.pairing import Pair
 from daemon.flow.parts import Parts
-from daemon.flow.unseen import told_once
+from daemon.flow.unseen import answered
 
 
 def account_link(parts: Parts, pair: Pair, effects: Effects, *, failed: bool) -> None:
@@ -79,7 +77,7 @@ def paired(link: Link, pair: Pair, plan: Plan) -> Link:
         base=base,
         seen=None if _behind(pair, base) else _later(link.seen, seen.at) if seen.moves_seen else link.seen,
         own=own,
-        windows=_windows(link, seen, plan.ledger),
+        windows=_windows(link, pair),
         outside=_outside(pair),
     )
 
@@ -89,13 +87,14 @@ def _outside(pair: Pair) -> bool:
     return pair.seen.outside or (pair.row is not None and not pair.row.eligible)
 
 
-def _windows(link: Link, seen: Observation, ledger: Sequence[LedgerEntry]) -> tuple[Window, ...]:
+def _windows(link: Link, pair: Pair) -> tuple[Window, ...]:
     """The link's windows, with that of a new write. The stream is in order: what it has passed cannot be told any more."""
-    kept = link.windows
+    kept, seen = link.windows, pair.seen
     if seen.source is Source.STREAM and not seen.complete:
         kept = tuple(window for window in kept if window.end >= seen.at)
     opened = [window for window in (seen.doubt, seen.window) if window is not None]
-    opened += told_once(ledger, (*kept, *opened))
+    if pair.hold is None and (pair.result is None or pair.result.failure is None):
+        opened += answered(seen, (*kept, *opened))
     return (*kept, *opened)[-WINDOWS_MOST:] if opened else kept
 
 

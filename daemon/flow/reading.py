@@ -10,7 +10,6 @@ from daemon.domain.policy import ConvertedLead
 from daemon.domain.value import Raw
 from daemon.flow.cases import Case, made_up
 from daemon.flow.destinations import look_among_siblings, may_name
-from daemon.flow.elsewhere import settle_elsewhere
 from daemon.flow.inbound import canonical, covers
 from daemon.flow.memberships import records_by_references, rule_of
 from daemon.flow.parts import Parts
@@ -33,7 +32,6 @@ async def read_cases(parts: Parts, step: Step, cases: Sequence[Case], *, force: 
     """Give each case what is known of its Salesforce half: a record, its end, or the right to go by the base."""
     for case in cases:
         case.settled_early = not force and _says_nothing_new(case)
-        settle_elsewhere(case)
     open_cases = [case for case in cases if not case.settled_early and case.hold is None]
     blind = [case for case in open_cases if _may_go_blind(case)] if parts.heard.following else []
     if not force and len(blind) <= BLIND_MOST:

@@ -63,18 +63,20 @@ class Stream:
 
     def resubscribe(self) -> None:
         """End the session in hand, because it is not to be trusted; the next one begins after the stored position."""
-        if self._watch is not None:
-            self._watch.reschedule(asyncio.get_running_loop().time())
+        watch, self._watch = self._watch, None  # told once: one that has begun to end cannot be told again
+        if watch is not None:
+            watch.reschedule(asyncio.get_running_loop().time())
 
     async def run(self) -> None:
         """Hold sessions one after the other until cancelled."""
         while True:
             started = self._parts.clock.monotonic()
+            watch = asyncio.timeout(None)
             try:
-                async with asyncio.timeout(None) as self._watch:
-                    await self._session()
+                async with watch:
+                    await self._watched(watch)
             except TimeoutError:
-                if self._watch is None or not self._watch.expired():
+                if not watch.expired():
                     raise
                 self._ended("silent", "records changed and no event told of it")
             except StreamEndedError as end:
@@ -87,6 +89,14 @@ class Stream:
                 self._failures = 0
             self._failures += 1
             await self._parts.clock.sleep(backoff(PACE, self._failures, self._parts.jitter()).total_seconds())
+
+    async def _watched(self, watch: asyncio.Timeout) -> None:
+        """A session that may be ended from outside for as long as it lasts, and not in the pause after it."""
+        self._watch = watch
+        try:
+            await self._session()
+        finally:
+            self._watch = None
 
     async def _session(self) -> None:
         source = self._sessions()

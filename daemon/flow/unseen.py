@@ -40,7 +40,7 @@ def unseen(seen: Observation, link: Link | None) -> tuple[LedgerEntry, ...]:
                 continue
             if (at, name, from_salesforce(field, raw).value) in passed:
                 continue
-            spoken = (*(w for w in doubted.windows if w.before), *(w for w in windows if not w.before))
+            spoken = [w for w in doubted.windows if w.before or w.start == at]
             given = {window.sent[name] for window in spoken if name in window.sent}
             entry = _replaced(field, raw, seen.read[name], base.get(name), windows, at, given)
             if entry is not None:
@@ -49,8 +49,8 @@ def unseen(seen: Observation, link: Link | None) -> tuple[LedgerEntry, ...]:
 
 
 def _passed(seen: Observation, windows: Sequence[Window]) -> frozenset[tuple[datetime, str, Value]]:
-    """What was told and replaced by somebody else, as the next word on the field tells: no write of ours came upon it."""
-    last: dict[str, tuple[datetime, str, Value]] = {}
+    """What was told and replaced by somebody else, as a later word on the field tells: no write of ours came upon it, or theirs upon ours."""
+    before: dict[str, list[tuple[datetime, str, Value]]] = {}
     found: set[tuple[datetime, str, Value]] = set()
     for index, (at, values) in enumerate(seen.told):
         if (at, values) in seen.told[:index]:
@@ -58,9 +58,9 @@ def _passed(seen: Observation, windows: Sequence[Window]) -> frozenset[tuple[dat
         told = _canonical(seen.step, values)
         for name, value in told.items():
             ours = any(name in window.sent and _any_of(told, window.sent) for window in windows)
-            if name in last and not ours:
-                found.add(last[name])
-            last[name] = (at, name, value)
+            if not ours:
+                found.update(before.get(name, ()))
+            before.setdefault(name, []).append((at, name, value))
     return frozenset(found)
 
 
@@ -102,16 +102,25 @@ def _replaced(
     )
 
 
-def told_once(entries: Sequence[LedgerEntry], windows: Sequence[Window]) -> tuple[Window, ...]:
-    """What to keep with the link of values that the ledger tells of now: heard again, they are told and given back no second time."""
-    kept: list[Window] = []
-    for entry in entries:
-        at = entry.salesforce_at
-        if entry.kind is not LedgerKind.UNSEEN or at is None:
-            continue
-        ends = [w.end for w in windows if w.start <= at <= w.end and entry.field in w.before]
-        kept.append(Window(at, max(ends, default=at), {}, {entry.field: entry.salesforce}))
-    return tuple(kept)
+def answered(seen: Observation, windows: Sequence[Window]) -> tuple[Window, ...]:
+    """What to keep with the link of values that this reading answers: heard again, they are told and given back no second time.
+
+    They are in the ledger now, or somebody has come after the write that replaced them.
+    """
+    found: list[Window] = []
+    for at, values in seen.told:
+        mine = [window for window in windows if window.before and window.start <= at <= window.end]
+        told = {name: value for name, value in _canonical(seen.step, values).items() if name in seen.read}
+        new = {name: value for name, value in told.items() if _is_new(name, value, mine)}
+        if new:
+            found.append(Window(at, max(window.end for window in mine), {}, new))
+    return tuple(window for i, window in enumerate(found) if window not in (*windows, *found[:i]))
+
+
+def _is_new(name: str, value: Value, windows: Sequence[Window]) -> bool:
+    """Whether neither what was known before one of these writes nor what it gave is this value, and some write gave another."""
+    mine = [window for window in windows if name in window.before]
+    return bool(mine) and all(value not in (w.before[name], w.sent.get(name, value)) for w in mine)
 
 
 def restoring(plan: Plan, entries: Sequence[LedgerEntry], ours: Values) -> Plan:

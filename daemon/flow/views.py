@@ -35,6 +35,7 @@ class References:
         self.keys: dict[str, dict[str, str]] = {}  # step -> Salesforce id -> key
         self.former: dict[str, dict[str, str]] = {}  # step -> key -> Salesforce id
         self.tables: dict[str, str] = {}  # step -> its table
+        self.elsewhere: set[tuple[str, str]] = set()  # table and key of rows that are linked, and to no object that is meant
 
     @classmethod
     async def load(
@@ -96,6 +97,8 @@ class References:
             for key, link in (await unit.links_of_rows(target.table.qualified, sorted(keys))).items():
                 if not exact or link.object == target.object:
                     (records if link.state is LinkState.LINKED else former)[key] = link.sf_id
+                elif link.state is LinkState.LINKED:
+                    self.elsewhere.add((target.table.qualified, key))
         if ids:
             for sf_id, link in (await unit.links_of_records(sorted(ids))).items():
                 mine = link.table == target.table.qualified and (not exact or link.object == target.object)
@@ -187,8 +190,9 @@ def postgres_view(
         if reading.failure is not None:
             failures[field.name] = reading.failure
         if reading.waiting is not None:
-            named = references.tables.get(field.lookup or "") if field.among else None
-            waiting[field.name] = f"{named}:{row.values[field.column]}" if named else reading.waiting
+            reference = _reference(field, row, references) if field.among else reading.waiting
+            if reference is not None:
+                waiting[field.name] = reference
         if not reading.absent and (reading.failure is None or reading.value is not None):
             values[field.name] = reading.value
     values, waiting = chosen(step.fields, values, waiting, row.values, references.tables)
@@ -204,6 +208,12 @@ def postgres_view(
         outside=not row.eligible,
         elsewhere=not row.routed,
     )
+
+
+def _reference(field: Field, row: Row, references: References) -> str | None:
+    """What a reference to one of several objects waits for: the row, as whatever it will be linked. None if it is linked as something else."""
+    table, key = references.tables.get(field.lookup or "", ""), str(row.values.get(field.column or ""))
+    return None if (table, key) in references.elsewhere else f"{table}:{key}"
 
 
 def _former(step: Step, row: Row, waiting: Collection[str], references: References) -> dict[str, Value]:

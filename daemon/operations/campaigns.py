@@ -35,7 +35,8 @@ async def listed(office: Office, *, limit: int, cursor: str | None) -> dict[str,
     found = await office.inspection.links(step=step.name, limit=limit, cursor=cursor)
     alone: list[str] = []
     if cursor is None:
-        lone = await office.comparisons.weighed_rows(step, limit)
+        async with office.comparisons.look() as unit:
+            lone = await unit.weighed_rows(step, limit)
         alone = [row.id for row in lone.listed]
     names = await _names(office, step, [*alone, *(str(item["key"]) for item in found.items)])
     unlinked = [{"key": key, "name": names.get(key), "state": "none", "sf_id": None} for key in alone]

@@ -152,7 +152,8 @@ async def filter_findings(steps: Steps, catalogue: Catalogue, database: Database
     """What each side says of the conditions that it is to judge: they are tried, and nothing stays of it."""
     found = []
     for step in steps.ordered:
-        for side, judged in (("Salesforce", step.pull_filter), ("PostgreSQL", step.push_filter)):
+        on_rows = step.push_filter or step.routed_by  # tried together
+        for side, judged in (("Salesforce", step.pull_filter), ("PostgreSQL", on_rows)):
             if judged is None:
                 continue
             question = (

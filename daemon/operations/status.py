@@ -1,10 +1,12 @@
 """What `isthmus status` shows: each step in numbers, and the process around them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from daemon.domain.drift import Drift
 from daemon.domain.mapping import Step
+from daemon.domain.policy import Owned
+from daemon.domain.side import Direction
 from daemon.operations import guard
 from daemon.operations.office import Office
 from daemon.ports.database import StepCounts
@@ -48,6 +50,7 @@ def _shown(step: Step, counts: StepCounts, now: float) -> dict[str, Any]:
         "object": step.object,
         "table": step.table.qualified,
         "direction": step.direction.value,
+        "notice": _notice(step),
         "state": "running" if counts.first_load == "done" else "backfilling",
         "links": counts.links,
         "pending": dict(counts.pending),
@@ -62,6 +65,20 @@ def _shown(step: Step, counts: StepCounts, now: float) -> dict[str, Any]:
         "load_held_up": counts.load_held_up,
         **_pace(counts),
     }
+
+
+_NOTICES: Final[Mapping[Owned, str]] = {
+    Owned.OFF: "what is edited here is noted in the ledger, and stays until Salesforce changes it",
+    Owned.REFUSE: "edits here are refused",
+    Owned.OVERWRITE: "edits here are put back",
+}
+
+
+def _notice(step: Step) -> str | None:
+    """Where work on a step's rows belongs, if that is not here: they can be read, and somebody else owns them."""
+    if step.direction is not Direction.PULL:
+        return None
+    return f"{step.table.qualified} belongs to Salesforce: work on it there; {_NOTICES[step.owned]}"
 
 
 def _schema(step: Step, drifts: Sequence[Drift]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Same inputs, same plan: no clock, no I/O, no exception. The dry run, the explana
 """
 
 from dataclasses import replace
+from typing import Final
 
 from daemon.domain.failure import Reason
 from daemon.domain.link import Link, LinkOrigin, LinkState
@@ -16,10 +17,12 @@ from daemon.domain.view import Presence, View
 from daemon.reconcile.create import create_record, create_row
 from daemon.reconcile.diff import as_agreed
 from daemon.reconcile.filtering import acting, arriving, told
-from daemon.reconcile.holds import DELETE_CONFLICT, skip
+from daemon.reconcile.holds import skip
 from daemon.reconcile.merge import merge
 from daemon.reconcile.settle import settled
 
+DELETE_CONFLICT: Final = "delete_conflict"
+"""The code of what waits because one half was deleted while the other had edits."""
 _PERSON = "The record is a person account, and the step maps companies or contacts: persons are left out."
 _FROZEN = (
     "The lead has been converted, and Salesforce changes no converted lead: what the row holds is not sent."

@@ -1,15 +1,11 @@
 """Why a side is not written: the holds that several decisions share."""
 
 from collections.abc import Iterable, Mapping
-from typing import Final
 
 from daemon.domain.failure import Failure
 from daemon.domain.mapping import Field
 from daemon.domain.plan import Hold, Outcome
 from daemon.domain.value import Values, is_blank
-
-DELETE_CONFLICT: Final = "delete_conflict"
-"""The code of what waits because one half was deleted while the other had edits."""
 
 
 def skip(code: str, explanation: str) -> Hold:

@@ -6,6 +6,7 @@ from daemon.domain.mapping import IdentifyKind
 from daemon.domain.matrix import PULL_BEHAVIOURS, push_identifiers, required_fields
 from daemon.domain.policy import Behaviour, OnDelete
 from daemon.domain.side import Direction
+from daemon.domain.step_kinds import TableKind, behaviours, listed_kinds
 from daemon.settings.merge import Path
 from daemon.settings.rule import Complaint
 from daemon.settings.steps import ByField, StepSettings
@@ -25,6 +26,10 @@ def behaviour_complaints(step: StepSettings, at: Path) -> Iterator[Complaint]:
 
 def _pushed(step: StepSettings, at: Path) -> Iterator[Complaint]:
     name, behaviour = step.salesforce.object, step.push.behaviour
+    if not behaviours(name, TableKind.TABLE, step.direction):
+        what = f"there is no {step.direction} step of {name}"
+        yield Complaint((*at, "direction"), what, listed_kinds())
+        return
     fitting = push_identifiers(name)
     if behaviour not in fitting:
         what = f"{name} cannot be pushed with {behaviour}"

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from daemon.domain.failure import NotFoundError, RefusedError
 from daemon.settings.draft import Draft
-from daemon.settings.errors import SettingsError
+from daemon.settings.errors import Problem, SettingsError
 from daemon.settings.load import load
 from daemon.settings.models import Settings
+from daemon.settings.person_rules import person_complaints
 from daemon.settings.source import SourceError, read
+from daemon.settings.steps import StepSettings
 
 Change = Callable[[Draft], None]
 """What is done to the text of a file. It may raise any IsthmusError: the file stays as it is."""
@@ -67,7 +69,28 @@ def edit(
     draft = Draft(before.decode("utf-8"), str(path))
     change(draft)
     settings = load(files, environ, {path: draft.text})
+    _refuse_incomplete(settings, _steps_before(files, environ))
     return EditedFile(path, before, draft.text.encode("utf-8"), settings)
+
+
+def _steps_before(files: Sequence[Path], environ: Mapping[str, str]) -> Sequence[StepSettings]:
+    """The steps as they are saved; none where the files are not in order, which an edit may be about to mend."""
+    try:
+        return load(files, environ).steps
+    except SettingsError:
+        return ()
+
+
+def _refuse_incomplete(settings: Settings, before: Sequence[StepSettings]) -> None:
+    """Raises SettingsError where a step that the edit adds or changes lacks a pair that it must have to be saved."""
+    changed = [(index, step) for index, step in enumerate(settings.steps) if step not in before]
+    problems = [
+        Problem(settings.origin(each.path), settings.spoken(each.path), each.what, each.fix)
+        for index, step in changed
+        for each in person_complaints(step, ("steps", index))
+    ]
+    if problems:
+        raise SettingsError(problems)
 
 
 def place_of(draft: Draft, kind: str, name: str) -> tuple[str, int]:

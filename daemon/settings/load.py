@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from daemon.settings.campaigns import CampaignSettings, campaign_steps
 from daemon.settings.connections import DatabaseSettings, SalesforceSettings
+from daemon.settings.destinations import with_destinations
 from daemon.settings.errors import Origin, Problem, SettingsError
 from daemon.settings.filters import FilterSettings
 from daemon.settings.merge import Path, merged, origins, plain
@@ -105,7 +106,8 @@ def _overrides(environ: Mapping[str, str]) -> list[Block]:
 def _settings(blocks: list[Block], places: Places) -> Settings:
     written = merged(blocks)
     fixed = list(profile_problems(written, origins(written)))
-    tree = with_profile(written)
+    tree, unclear = with_destinations(with_profile(written))
+    fixed += unclear
     raw, where = plain(tree), origins(tree)
     try:
         settings = Settings.model_validate(raw, context=places)

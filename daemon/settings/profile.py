@@ -1,18 +1,20 @@
 """The built-in profile: steps that nobody has to write, and that nobody may change in place."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
-from importlib.resources import files
+from importlib.resources import files as packaged
+from pathlib import Path as FilePath
 from typing import Any, Final
 
+from daemon.domain.failure import RefusedError
 from daemon.settings.errors import Problem
 from daemon.settings.merge import Origins, Path, merged, plain
-from daemon.settings.source import Block, Scalar, Sequence, Tree, parse
+from daemon.settings.source import Block, Scalar, Sequence, SourceError, Tree, parse, read
 
 DEFAULT: Final = "default"
 CUSTOM: Final = "custom"
 
-_FOLDER = files("daemon.settings") / "profiles"
+_FOLDER = packaged("daemon.settings") / "profiles"
 _FIXED: Final = ("steps", "filters", "defaults")
 """Sections that say how steps work."""
 _CURE: Final = "write `profile: custom` and own the steps: `isthmus init --from-default` writes those of the profile into a file"
@@ -56,6 +58,16 @@ def profile_of(block: Block) -> Any:
     """The word that a configuration writes for its profile; None where it writes none."""
     entry = block.entries.get("profile")
     return entry.value.value if entry is not None and isinstance(entry.value, Scalar) else None
+
+
+def refuse_fixed(files: Iterable[FilePath]) -> None:
+    """Raises RefusedError where these files name the built-in profile, so that no step of it is edited by command."""
+    try:
+        blocks = [read(file) for file in files]
+    except SourceError:
+        return  # whoever reads them next says what is wrong with them
+    if blocks and profile_of(merged(blocks)) == DEFAULT:
+        raise RefusedError("no step is changed", "the default profile is fixed as a whole", _CURE)
 
 
 def with_profile(block: Block) -> Block:

@@ -18,6 +18,7 @@ from daemon.settings.merge import Path
 from daemon.settings.models import Settings
 from daemon.settings.resolution.actions import inserted_tables, resolved_actions
 from daemon.settings.resolution.campaigns import with_campaigns
+from daemon.settings.resolution.destinations import family_of, routed_by, warn_of_conversion
 from daemon.settings.resolution.fields import Sides, check_groups, conflict_rule, resolved_field
 from daemon.settings.resolution.filters import pull_filter, push_filter
 from daemon.settings.resolution.findings import OBJECTS, TABLES, Findings
@@ -187,6 +188,7 @@ def _between(
     fields = with_tracking(
         sides, with_parents(sides, fields, held, objects, at, findings), identify, at, findings
     )
+    warn_of_conversion(step, at, findings)
     on_delete = _on_delete(step, defaults.on_delete)
     check_object_rights(sides, on_delete, at, findings)
     check_groups(fields, at, findings)
@@ -217,6 +219,8 @@ def _between(
         held=held_fields(step, held),
         pull_filter=pull_filter(settings, sides, at, findings),
         push_filter=push_filter(settings, sides, table.key, fields, at, findings),
+        family=family_of(step),
+        routed_by=routed_by(settings, sides, at),
         owned=step.pull.owned,
         tells_persons=tells_persons(sides.object, [field.salesforce for field in step.fields]),
     )

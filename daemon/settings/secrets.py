@@ -40,15 +40,14 @@ class Places:
 class SecretError(ConfigurationError):
     """A secret that cannot be read. It says where it was looked for, never what was found."""
 
-    def __init__(self, why: str, fix: str) -> None:
-        super().__init__("a secret cannot be read", why, fix)
+    def __init__(self, why: str, fix: str, what: str = "a secret cannot be read") -> None:
+        super().__init__(what, why, fix)
 
     @classmethod
     def of_writing(cls, path: Path, why: str) -> "SecretError":
         """The error of a secret that cannot be kept in its file."""
-        error = cls(f"{path}: {why}", "Run it as the user that runs isthmus, and let that user write the folder.")
-        error.what = "a secret cannot be written"
-        return error
+        fix = "Run it as the user that runs isthmus, and let that user write the folder."
+        return cls(f"{path}: {why}", fix, "a secret cannot be written")
 
 
 class SecretMissingError(SecretError):

@@ -7,10 +7,11 @@ from daemon.domain.policy import Behaviour, Create, Owned
 from daemon.domain.side import Direction
 from daemon.settings.actions import action_complaints
 from daemon.settings.behaviour_rules import behaviour_complaints
+from daemon.settings.destination_rules import destination_complaints
 from daemon.settings.merge import Path
 from daemon.settings.rule import Complaint
-from daemon.settings.through_rules import through_complaints
 from daemon.settings.steps import BySalesforceId, FieldSettings, LookupSettings, StepSettings, ValueSettings
+from daemon.settings.through_rules import through_complaints
 
 
 def step_complaints(step: StepSettings, at: Path) -> Iterator[Complaint]:
@@ -19,6 +20,7 @@ def step_complaints(step: StepSettings, at: Path) -> Iterator[Complaint]:
         yield from through_complaints(step, at)
         return
     yield from behaviour_complaints(step, at)
+    yield from destination_complaints(step, at)
     yield from _identify(step, at)
     yield from _id_alone(step, at)
     yield from _on_request(step, at)

@@ -4,6 +4,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     BeforeValidator,
+    ConfigDict,
     Discriminator,
     Field,
     GetJsonSchemaHandler,
@@ -17,6 +18,7 @@ from daemon.domain.mapping import Normalise
 from daemon.domain.policy import Behaviour, ConvertedLead, Create, DeleteConflict, OnDelete, Owned, Policy
 from daemon.domain.side import Direction, Side
 from daemon.settings.actions import ACTIONS_MOST, ActionSettings
+from daemon.settings.destinations import DestinationSettings
 from daemon.settings.filters import Filter
 from daemon.settings.scalars import (
     ApiName,
@@ -298,11 +300,20 @@ class FieldSettings(Section):
     """Fields of one group move together, such as the parts of an address."""
     sensitive: bool = False
     """Mask the value wherever values are shown to anyone below admin."""
+    only: ApiName | None = None
+    """With destinations: the one object that has this field."""
+
+
+def _either_object(schema: dict[str, Any]) -> None:
+    """In the schema, destinations may stand in the place of `salesforce`."""
+    schema["required"] = [key for key in schema["required"] if key != "salesforce"]
+    schema["anyOf"] = [{"required": ["salesforce"]}, {"required": ["destinations"]}]
 
 
 class StepSettings(Inheritable):
     """One relation between a table and a Salesforce object."""
 
+    model_config = ConfigDict(json_schema_extra=_either_object)
     repeatable: ClassVar[bool] = False
     """Whether a create may be sent twice without making two records, whatever identifies them."""
 
@@ -312,6 +323,8 @@ class StepSettings(Inheritable):
     """Whether the step is used."""
     salesforce: ObjectSettings
     """The Salesforce side."""
+    destinations: tuple[DestinationSettings, ...] = ()
+    """Instead of `salesforce`: two objects, Lead and Contact or Lead and Account. Each row has a record of one of them."""
     postgres: TableSettings
     """The PostgreSQL side."""
     direction: Direction

@@ -35,7 +35,7 @@ FLOWS: Final = ("jwt", "client_credentials", "refresh_token")
 _ACCOUNT: Final = (("salesforce",), ("salesforce", "auth"))
 _CONNECT_FIRST: Final = (
     "connect first: make a user and an app as docs/how-to/connect-salesforce.md says, then write `salesforce.auth` with "
-    f"a flow ({', '.join(FLOWS)})"
+    f"a flow ({', '.join(FLOWS)}); with refresh_token, isthmus connect salesforce lets a person log in"
 )
 _WAYS: Final = ("external_id", "salesforce_id", "field")
 _ACTION: Final = "write one of `function: NAME`, `insert: { table, columns }` or `webhook: { url }`"

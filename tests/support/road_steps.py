@@ -33,7 +33,10 @@ SEED = json.dumps(
                 "Ext_Id__c": {"type": "text", "length": 40, "external_id": True, "unique": True},
                 "Contact_Ref__c": {"type": "lookup", "to": "Contact"},
             },
-            "Lead": {"Score__c": {"type": "number", "precision": 18, "scale": 0}},
+            "Lead": {
+                "Ext_Id__c": {"type": "text", "length": 40, "external_id": True, "unique": True},
+                "Score__c": {"type": "number", "precision": 18, "scale": 0},
+            },
             "Contact": {
                 "Ext_Id__c": {"type": "text", "length": 40, "external_id": True, "unique": True},
                 "Tier__c": {"type": "text", "length": 40},

@@ -59,11 +59,15 @@ def _init(
     if from_default:
         target = file or Path("steps.yaml")
         _write(target, custom_text())
-        invocation.out.words(f"{target} written; run with it as the last file: isthmus run -c {_FILE} -c {target}")
+        invocation.out.words(
+            f"{target} written; run with it as the last file: isthmus run -c {_FILE} -c {target}"
+        )
     elif not find_files(invocation.flags.config):
         target = file or _FILE
         _write(target, starting_text())
-        invocation.out.words(f"{target} written; fill in the org and the database, then: isthmus config check")
+        invocation.out.words(
+            f"{target} written; fill in the org and the database, then: isthmus config check"
+        )
     if create_tables:
         _make_tables(invocation)
     return 0
@@ -86,7 +90,9 @@ def _write(file: Path, text: str) -> None:
         with file.open("x", encoding="utf-8") as opened:
             opened.write(text)
     except FileExistsError:
-        raise ToldError(f"{file} was not written", "it is there already", "name another one with -o", 5) from None
+        raise ToldError(
+            f"{file} was not written", "it is there already", "name another one with -o", 5
+        ) from None
     except OSError as error:
         why = error.strerror or str(error)
         raise ToldError(f"{file} cannot be written", why, "name another file with -o", 5) from None

@@ -96,6 +96,8 @@ def headline(status: Mapping[str, Any]) -> list[str]:
     """The process in a few words: its name, who leads, which parts work, and how much of the allowance is used."""
     leader = status.get("leader")
     words = [plain(status.get("name"))]
+    if profile := status.get("profile"):
+        words.append(f"profile {plain(profile)}")
     words.append(f"leader {plain(leader.get('holder'))}" if isinstance(leader, Mapping) else "not leading")
     for part, state in (status.get("components") or {}).items():
         up, reason = state.get("up"), plain(state.get("reason"))

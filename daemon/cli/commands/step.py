@@ -2,7 +2,16 @@
 
 import typer
 
-from daemon.cli.commands import compare, expectations, filters, identifiers, loads, step_edit, step_fields
+from daemon.cli.commands import (
+    compare,
+    expectations,
+    filters,
+    identifiers,
+    loads,
+    step_edit,
+    step_fields,
+    step_kinds,
+)
 from daemon.cli.guide import help_with
 
 
@@ -24,6 +33,7 @@ def register(app: typer.Typer) -> None:
     )
     step_edit.add_to(step)
     step_fields.add_to(step)
+    step_kinds.add_to(step)
     loads.add_to(step)
     compare.add_to(step)
     identifiers.add_to(step)

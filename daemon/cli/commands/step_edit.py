@@ -207,9 +207,11 @@ def edit_step(
 ) -> int:
     """Edit the last file, or the one that holds a step; show the difference, and save it unless told otherwise."""
     from daemon.settings.editing import edit, file_of
+    from daemon.settings.profile import refuse_fixed
 
     invocation = Invocation.of(context)
     files = require_files(invocation.flags.config)
+    refuse_fixed(files)
     file: Path | None = None if holding is None else file_of(files, "steps", holding)
     edited = edit(files, change, os.environ, file=file)
     invocation.out.document({"file": str(edited.path), "diff": edited.diff()}) if invocation.out.json else (

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from daemon.domain.drift import Drift, KnownStep, KnownSteps
-from daemon.domain.mapping import Step, Steps, Table
+from daemon.domain.mapping import Field, Kind, Step, Steps, Table
 from daemon.domain.side import Direction
 from daemon.flow.drift.spelling import mapped_types, salesforce_type
 from daemon.ports.database import TableDescription
@@ -190,6 +190,24 @@ class _Search:
         fields = [self._fields[place] for place in sorted(self._fields) if place[0] not in self._steps]
         return (*(self._steps[index] for index in sorted(self._steps)), *fields)
 
+    def _remembered_sources(self) -> dict[str, KnownStep]:
+        """The same of steps that speak for another one's records, and are none themselves."""
+        known: dict[str, KnownStep] = {}
+        for index, step in enumerate(self._settings.steps):
+            if step.postgres.through is None or not step.runs or index in self._steps:
+                continue
+            described, table = self._objects[step.salesforce.object], self._tables[step.postgres.table]
+            before = self._known.get(step.name, KnownStep("")).fields
+            fields = {}
+            for place, field in enumerate(step.fields):
+                spoken = Field(field.salesforce, field.postgres, Kind.TEXT, Direction.PUSH)
+                if (index, place) not in self._fields:
+                    fields[field.salesforce] = mapped_types(spoken, described, table)
+                elif field.salesforce in before:
+                    fields[field.salesforce] = before[field.salesforce]
+            known[step.name] = KnownStep(f"{table.schema}.{table.name}", fields)
+        return known
+
     def _remembered(self, steps: list[Step]) -> KnownSteps:
         """What works now, and of what is held, how it last worked."""
         known: dict[str, KnownStep] = {}
@@ -201,7 +219,9 @@ class _Search:
             )
             before = self._known.get(step.name, KnownStep("")).fields
             held = {field.name: before[field.name] for field in step.held if field.name in before}
-            now = {field.name: mapped_types(field, described, table) for field in step.fields}
+            own = [field for field in step.fields if field.column is None or field.column in step.own_columns]
+            now = {field.name: mapped_types(field, described, table) for field in own}
             known[step.name] = KnownStep(step.table.qualified, {**now, **held})
+        known |= self._remembered_sources()
         stopped = {self._settings.steps[index].name for index in self._steps}
         return {**known, **{name: replace(self._known[name]) for name in stopped}}

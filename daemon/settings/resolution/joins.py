@@ -24,9 +24,7 @@ def with_joins(
     return [_joined(step, spoken.get(step.name, ()), findings) for step in steps]
 
 
-def _joined(
-    step: Step, spoken: Sequence[tuple[int, ThroughSettings, Step]], findings: Findings
-) -> Step:
+def _joined(step: Step, spoken: Sequence[tuple[int, ThroughSettings, Step]], findings: Findings) -> Step:
     """Fields of one name are one field: whichever row is the newest gives its value."""
     sources: dict[str, list[str]] = {}
     fields: dict[str, Field] = {}
@@ -79,7 +77,9 @@ def _together(one: Field, other: Field, at: Path, findings: Findings) -> Field:
     """Two sources of one field: a word must mean the same in both, for the newest row alone is read."""
     first, second = one.values, other.values
     if (first is None) != (second is None):
-        findings.problem(at, f"{one.name} has a map of values in one table and none in the other", "give both one")
+        findings.problem(
+            at, f"{one.name} has a map of values in one table and none in the other", "give both one"
+        )
         return one
     if first is None or second is None:
         return one

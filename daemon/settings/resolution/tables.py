@@ -1,6 +1,7 @@
 """The PostgreSQL side of a step: the table, what names its rows, and what may be written."""
 
 from daemon.domain.mapping import Table
+from daemon.domain.step_kinds import TableKind, behaviours, listed_kinds
 from daemon.ports.database import TableDescription
 from daemon.settings.errors import did_you_mean
 from daemon.settings.merge import Path
@@ -14,11 +15,13 @@ def resolved_table(step: StepSettings, found: TableDescription, at: Path, findin
     place: Path = (*at, "postgres", "table")
     name = f"{found.schema}.{found.name}"
     if found.kind == "other":
-        findings.problem(place, f"{name} is neither a table nor a view", "name a table", TABLES)
+        findings.problem(place, f"{name} is neither a table nor a view", listed_kinds(), TABLES)
         return None
-    if found.kind == "view" and step.direction.pushes:
+    kind = TableKind.VIEW if found.kind == "view" else TableKind.TABLE
+    if kind is TableKind.VIEW and not behaviours(step.salesforce.object, kind, step.direction):
         what = f"{name} is a view, and changes behind a view cannot be seen"
-        findings.problem(place, what, "name the table itself, or write direction: pull", TABLES)
+        fix = f"name the table itself, or write direction: pull; {listed_kinds()}"
+        findings.problem(place, what, fix, TABLES)
         return None
     key = _key(step, found, at, findings)
     if key is None:

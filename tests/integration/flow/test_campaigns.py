@@ -27,6 +27,10 @@ async def test_a_campaign_without_a_link_causes_no_call(make_road: MakeRoad) -> 
     assert await here.road.calls() == []
     assert here.road.org.rows("Campaign") == []
     assert await here.members() == {person: "attended"}
+    listed = await campaigns.listed(here.road.office, limit=10, cursor=None)
+    assert [(item["key"], item["name"], item["state"]) for item in listed["items"]] == [
+        (campaign, "Only ours", "none")
+    ]
 
 
 @pytest.mark.requirement("S3-02", "S3-09")

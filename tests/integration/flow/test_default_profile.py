@@ -2,7 +2,8 @@
 
 import pytest
 
-from daemon.domain.mapping import Steps
+from adapters.postgres.kept import KeptFacts
+from daemon.compose.start import note_profile
 from tests.integration.flow.conftest import MakeRoad
 from tests.integration.flow.profiles import DEFAULT, a_person, insert, settled_road
 from tests.integration.flow.scenes import LATER
@@ -46,12 +47,16 @@ async def test_a_lead_becomes_a_person(make_road: MakeRoad) -> None:
 
 
 @pytest.mark.requirement("S1-18")
-async def test_a_person_who_is_a_contact_already_is_paired_with_it_and_sent_to_it(make_road: MakeRoad) -> None:
+async def test_a_person_who_is_a_contact_already_is_paired_with_it_and_sent_to_it(
+    make_road: MakeRoad,
+) -> None:
     road = await settled_road(make_road, DEFAULT)
     [sf_id] = road.org.load("Contact", [{"LastName": "Lovelace", "Email": "Ada@Acme.com"}])
     key = await insert(road, "people", first_name="Ada", last_name="Lovelace", email="ada@acme.com")
     await road.settle()
-    assert [(link.step, link.sf_id, link.key) for link in await road.links()] == [("contacts", sf_id, str(key))]
+    assert [(link.step, link.sf_id, link.key) for link in await road.links()] == [
+        ("contacts", sf_id, str(key))
+    ]
     await road.app.execute("UPDATE public.people SET last_name = 'King' WHERE id = $1", key)
     await road.settle()
     assert road.record("Contact", sf_id)["LastName"] == "King"
@@ -80,7 +85,9 @@ async def test_the_status_of_a_sequence_becomes_the_status_of_the_lead(make_road
     await road.settle()
     assert road.record("Lead", lead)["Status"] == "Working - Contacted"
     shift(road, LATER)
-    await road.app.execute("UPDATE public.sequence_people SET status = 'finished', updated_at = clock_timestamp()")
+    await road.app.execute(
+        "UPDATE public.sequence_people SET status = 'finished', updated_at = clock_timestamp()"
+    )
     await road.settle()
     assert road.record("Lead", lead)["Status"] == "Closed - Not Converted"
     assert await road.changes() == []
@@ -176,7 +183,7 @@ async def test_a_converted_lead_is_told_in_the_log_and_tried_once(make_road: Mak
     assert await road.changes() == [], "nothing is left to be tried again"
     told = [entry for entry in await road.journal() if entry["code"] == "converted_lead"]
     assert told
-    assert [(link.object, link.sf_id) for link in await road.links()] == [("Contact", converted["ContactId"])]
+    assert [(link.object, link.sf_id) for link in await road.links()] == [("Contact", converted.contact_id)]
     await road.forget_calls()
     await insert(road, "sequence_people", person_id=person, status="finished")
     await road.settle()
@@ -185,7 +192,12 @@ async def test_a_converted_lead_is_told_in_the_log_and_tried_once(make_road: Mak
     assert len(again) == len(told) + 1
 
 
-def test_the_steps_are_these() -> None:
-    names = [step.name for step in DEFAULT.steps]
-    assert names == ["contacts", "leads", "sequence_status", "inbox_state", "emails", "tasks", "calls"]
-    assert isinstance(Steps(()), Steps)
+@pytest.mark.requirement("S1-15")
+async def test_a_switch_of_the_profile_is_among_the_operators_acts_once(make_road: MakeRoad) -> None:
+    road = await make_road()
+    kept = KeptFacts(road.pool)
+    for profile in ("default", "default", "custom", "custom"):
+        await note_profile(kept, road.inspection, profile)
+    acts = await road.app.fetch("SELECT operator, action, request::text FROM isthmus.command")
+    assert [(act["operator"], act["action"]) for act in acts] == [("configuration", "profile")]
+    assert '"to": "custom"' in acts[0]["request"]

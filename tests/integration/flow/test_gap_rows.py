@@ -252,6 +252,28 @@ async def test_a_session_that_is_not_trusted_gives_way_to_a_new_one(make_road: M
         await until(lambda: _names(road), ["Acme", "New"])
 
 
+async def test_a_session_that_has_ended_already_is_not_ended_again(make_road: MakeRoad) -> None:
+    """The watch may find the stream silent while it pauses between two sessions."""
+    road = await make_road(COMPANIES)
+    await road.hang_up()
+    streams: list[Stream] = []
+
+    def health(up: bool, reason: str) -> None:
+        if not up:
+            streams[0].resubscribe()
+
+    streams.append(Stream(road.parts, CHANNEL, road.salesforce.stream_factory, health))
+    async with running(streams[0]):
+        await until(lambda: _clients(road), 1)
+        streams[0].resubscribe()
+        streams[0].resubscribe()
+        name = "isthmus_salesforce_stream_reconnects_total"
+        await until(lambda: _counted(road, name), 1)
+        shift(road, 5)  # beyond what the new session counts as told
+        road.org.create("Account", {"Name": "New"})
+        await until(lambda: _names(road), ["New"])
+
+
 async def _clients(road: Road) -> int:
     return int((await road.control.get("state?objects=User"))["clients"])
 

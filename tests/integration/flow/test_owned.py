@@ -5,9 +5,10 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
-from daemon.domain.mapping import Step
+from daemon.domain.mapping import Step, Steps
 from daemon.domain.policy import Owned
 from daemon.domain.side import Direction
+from daemon.operations.status import status
 from tests.integration.flow.conftest import MakeRoad
 from tests.support.road import Road, shift
 from tests.support.road_steps import COMPANIES, with_field
@@ -102,6 +103,23 @@ async def test_a_local_edit_of_an_owned_row_is_put_back(make_road: MakeRoad) -> 
     assert (await road.link("companies", key)).sf_id == sf_id
     await road.in_step()
     await road.quiet()
+
+
+@pytest.mark.requirement("S2-08")
+@pytest.mark.parametrize(
+    ("owned", "edits"), [(Owned.REFUSE, "refused"), (Owned.OVERWRITE, "put back"), (Owned.OFF, "noted")]
+)
+async def test_an_owned_table_can_be_read_and_the_status_says_where_work_on_it_belongs(
+    make_road: MakeRoad, owned: Owned, edits: str
+) -> None:
+    road = await road_with(make_road, pulled(owned))
+    await company(road)
+    assert await road.app.fetchval("SELECT name FROM app.company") == "Acme"
+    [told] = (await status(road.office))["steps"]
+    assert "app.company belongs to Salesforce: work on it there" in told["notice"]
+    assert edits in told["notice"]
+    road.parts.in_force.replace(Steps((COMPANIES,)))
+    assert (await status(road.office))["steps"][0]["notice"] is None
 
 
 async def test_a_guard_goes_when_the_step_asks_for_none_any_more(make_road: MakeRoad) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from adapters.memory.clock import START, VirtualClock
 from adapters.memory.meter import MemoryMeter
-from daemon.compose.patience import LOOK_EVERY, Handle, Waiting, seconds_until
+from daemon.compose.patience import CONNECTED_EVERY, LOOK_EVERY, Handle, Waiting, seconds_until
+from daemon.compose.rotation import not_connected
 from daemon.domain.failure import CallFailedError, Failure, FailureKind, Reason, TryLaterError
 from daemon.flow.budget import HELD
 from daemon.ports.api import ApiRequest
@@ -89,6 +90,26 @@ async def test_any_other_failure_ends_the_start(until: timedelta) -> None:
         await scene.waiting.begin(scene.start)
     assert raised.value is error
     assert not scene.serving
+
+
+async def test_a_start_that_nobody_has_connected_looks_every_two_seconds_and_begins_by_itself() -> None:
+    scene = Scene(timedelta(0))
+    looks = iter([CallFailedError(not_connected())] * 3)
+    told: list[str] = []
+
+    async def start() -> str:
+        if scene.status is not None:
+            with pytest.raises(TryLaterError) as refused:
+                await scene.status(ASKED)
+            told.append(refused.value.what)
+        for error in looks:
+            raise error
+        return "begun"
+
+    assert await scene.waiting.begin(start) == "begun"
+    assert scene.clock.now() - START == timedelta(seconds=3 * CONNECTED_EVERY)
+    assert told == ["the daemon has not begun: it waits for isthmus connect salesforce"] * 3
+    assert scene.health.state(Component.SALESFORCE_API).reason == "no Salesforce account is connected"
 
 
 def test_a_look_is_a_minute_away_at_most_and_a_second_at_least() -> None:

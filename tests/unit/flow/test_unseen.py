@@ -1,12 +1,11 @@
 """Which told values were replaced by a write of ours, and which are known for another reason."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from daemon.domain.change import Source
 from daemon.domain.link import Link, Window
 from daemon.flow.observation import Observation
-from daemon.flow.unseen import told_once, unseen
+from daemon.flow.unseen import answered, unseen
 from tests.support.road_steps import COMPANIES
 
 
@@ -83,22 +82,26 @@ def test_our_write_is_known_by_its_other_values_where_automation_changed_one() -
     assert told_in_turn((21, {"Phone": "theirs"}), (22, ours), window=window) == ["theirs"]
 
 
-def test_what_was_told_once_is_known_in_its_own_second_and_no_other_write_is_hidden_by_it() -> None:
-    link = Link(1, "companies", "Account", "001", "app.company", "1", base={"Phone": "automatic"})
-    once = replace(link, windows=(REPLACED,))
-    seen = Observation(
-        COMPANIES,
-        "001",
-        Source.STREAM,
-        second(25),
-        read={"Phone": "automatic"},
-        told=((second(21), {"Phone": "theirs"}),),
+def test_what_a_reading_has_answered_is_not_told_again_and_hides_no_other() -> None:
+    events = (
+        (second(21), {"Phone": "theirs"}),
+        (second(21), {"Phone": "theirs"}),
+        (second(22), {"Phone": "ours", "Website": "not written"}),
+        (second(22), {"Phone": "before"}),
+        (second(30), {"Phone": "afterwards"}),
     )
-    kept = told_once(unseen(seen, once), once.windows)
+    read = {"Phone": "ours", "Website": "not written"}
+    seen = Observation(COMPANIES, "001", Source.STREAM, second(25), read=read, told=events)
+    kept = answered(seen, (REPLACED,))
     assert kept == (Window(second(21), second(25), {}, {"Phone": "theirs"}),)
+    assert answered(seen, (REPLACED, *kept)) == ()
     assert told("theirs", REPLACED, *kept) == []
     assert told("another", REPLACED, *kept) == ["another"]
-    earlier = Window(second(22), second(25), {}, {"Phone": "theirs"})
-    assert told("theirs", REPLACED, earlier) == ["theirs"], (
-        "what was told of another second is something else"
-    )
+    of_another_second = Window(second(20), second(25), {}, {"Phone": "theirs"})
+    assert told("theirs", REPLACED, of_another_second) == ["theirs"]
+
+
+def test_a_value_upon_whose_replacement_somebody_came_is_not_given_back() -> None:
+    later = ((21, {"Phone": "theirs"}), (22, {"Phone": "ours"}), (23, {"Phone": "automatic"}))
+    assert told_in_turn(*later) == []
+    assert told_in_turn(*later[:2]) == ["theirs"]

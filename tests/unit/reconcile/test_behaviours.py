@@ -136,3 +136,14 @@ def test_a_blocked_pair_is_left_alone_by_every_behaviour() -> None:
 def test_what_was_added_for_a_row_that_is_gone_stays_as_it_is() -> None:
     plan = decide(ADD, replace(LINK, state=LinkState.BROKEN), HERE, GONE)
     assert (plan.salesforce, plan.postgres, plan.held[Side.SALESFORCE].code) == (None, None, "broken")
+
+
+def test_a_row_whose_record_another_destination_makes_is_left_to_it_while_it_has_none() -> None:
+    create, routed = step(Behaviour.UPDATE_OR_CREATE), replace(HERE, elsewhere=True)
+    ended = replace(LINK, state=LinkState.TOMBSTONE)
+    for link in (None, ended):
+        plan = decide(create, link, MISSING, routed)
+        assert (plan.salesforce, plan.held[Side.SALESFORCE].code) == (None, "other_destination")
+        assert decide(create, link, MISSING, HERE).salesforce is not None
+    mirrored = decide(MIRROR, LINK, GONE, routed)
+    assert mirrored.salesforce is not None, "a row that is paired belongs to the step that paired it"

@@ -148,9 +148,9 @@ REFUSALS = [
     ("name: acme-prod", "name: [a]", "[a]", "name: must be text"),
     (
         "name: acme-prod\n",
-        "name: acme-prod\nprofile: default\n",
+        "name: acme-prod\nprofile: built-in\n",
         "profile",
-        "profile: the built-in profile is not in this version; write `profile: custom` and list the steps",
+        "profile: 'built-in' is none of the allowed words",
     ),
     (
         "fields:\n      - { salesforce: Name",

@@ -1,0 +1,107 @@
+"""Connecting an account before there is a database: what is kept, where, and what is refused before anybody logs in."""
+
+import asyncio
+import stat
+from pathlib import Path
+
+import pytest
+
+from adapters.emulator import Emulator
+from daemon.compose import connections
+from daemon.compose.connecting import connect_salesforce
+from daemon.domain.failure import RefusedError
+from daemon.operations.connections import Connection
+from daemon.settings.load import loads
+from daemon.settings.models import Settings
+from daemon.settings.secrets import SecretError
+from tests.support.browsing import browse
+from tests.support.ports import free_port
+
+_TEXT = """\
+version: 1
+name: connecting
+salesforce:
+  domain: {url}
+  environment: emulator
+  auth: {auth}
+database: {{ dsn: "postgresql://isthmus@127.0.0.1:{nobody}/app" }}
+steps:
+  - name: accounts
+    salesforce: {{ object: Account }}
+    postgres: {{ table: crm.companies, key: id }}
+    direction: pull
+    fields: [ {{ salesforce: Name, postgres: name }} ]
+"""
+
+
+def configured(emulator: Emulator, secret: Path, kept: str) -> Settings:
+    announced = emulator.announcement
+    secret.write_text(announced.client_secret)
+    secret.chmod(0o600)
+    auth = f"{{ flow: refresh_token, client_id: {announced.client_id}, client_secret: {{ file: {secret} }}{kept} }}"
+    return loads(_TEXT.format(url=announced.url, auth=auth, nobody=free_port()), {})
+
+
+async def logged_in(settings: Settings) -> tuple[Connection, str]:
+    shown: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        login = group.create_task(
+            connect_salesforce(settings, port=free_port(), seconds=20, show=shown.set_result)
+        )
+        await browse(await shown)
+    return login.result()
+
+
+async def of_salesforce(settings: Settings) -> Connection:
+    return next(each for each in await connections(settings) if each.side == "salesforce")
+
+
+@pytest.mark.requirement("S1-02", "S1-03")
+async def test_a_file_keeps_the_token_for_its_owner_alone_and_a_later_login_replaces_it(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    file = tmp_path / "refresh_token"
+    settings = configured(emulator, tmp_path / "secret", f", refresh_token: {{ file: {file} }}")
+    assert (await of_salesforce(settings)).state == "not connected"
+    made, place = await logged_in(settings)
+    assert (made.state, made.user) == ("connected", emulator.announcement.username)
+    assert place == f"the file {file}"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    first = file.read_text()
+    for _ in range(2):  # each look uses the token up, and no database keeps the next one
+        assert (await of_salesforce(settings)).org == made.org
+    assert file.read_text() != first
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    file.write_text("of a grant that is lost")
+    assert (await of_salesforce(settings)).state == "refused"
+    await logged_in(settings)
+    assert (await of_salesforce(settings)).state == "connected"
+    assert sorted(path.name for path in tmp_path.iterdir() if "refresh" in path.name) == ["refresh_token"]
+
+
+async def test_without_a_place_to_keep_it_nobody_is_asked_to_log_in(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    away = configured(emulator, tmp_path / "secret", f", refresh_token: {{ file: {tmp_path}/nowhere/token }}")
+    with pytest.raises(SecretError, match="cannot be written"):
+        await connect_salesforce(away, port=free_port(), seconds=1, show=pytest.fail)
+    no_database = configured(emulator, tmp_path / "secret", "")
+    with pytest.raises(RefusedError) as refused:
+        await connect_salesforce(no_database, port=free_port(), seconds=1, show=pytest.fail)
+    assert "isthmus migrate" in refused.value.fix
+
+
+async def test_a_flow_of_a_program_needs_no_person(emulator: Emulator, tmp_path: Path) -> None:
+    settings = configured(emulator, tmp_path / "secret", "")
+    text = "{ flow: client_credentials, client_id: c, client_secret: { env: NONE } }"
+    other = loads(_TEXT.format(url=emulator.announcement.url, auth=text, nobody=free_port()), {})
+    assert settings.salesforce.auth.flow == "refresh_token"
+    with pytest.raises(RefusedError, match="client_credentials"):
+        await connect_salesforce(other, port=free_port(), seconds=1, show=pytest.fail)
+
+
+async def test_a_database_that_is_away_is_told_as_such(emulator: Emulator, tmp_path: Path) -> None:
+    settings = configured(emulator, tmp_path / "secret", "")
+    [database] = [each for each in await connections(settings) if each.side == "postgres"]
+    assert database.state == "unreachable"
+    assert database.do
