@@ -17,16 +17,20 @@ def joined_value(step: Step, column: str) -> str:
     words = " UNION ALL ".join(
         _words(step, join, join.columns[column]) for join in step.joins if column in join.columns
     )
-    newest = "ORDER BY j.at DESC NULLS LAST, j.key DESC LIMIT 1"
-    return f"coalesce((SELECT j.value FROM ({words}) AS j WHERE j.value <> '' {newest}), '')"
+    return filled(template("joined_value"), {"words": words})
 
 
 def _words(step: Step, join: Join, column: str) -> str:
     source = join.source.table
-    table, at = qualified(source.schema, source.name), quoted(str(join.source.updated_at))
-    value, key = out("s", column, source.types[column]), key_out("s", source.key)
-    own = f"t.{quoted(step.table.key[0])}"
-    return f"SELECT {value} AS value, s.{at} AS at, {key} AS key FROM {table} AS s WHERE s.{quoted(join.person)} = {own}"
+    parts = {
+        "value": out("s", column, source.types[column]),
+        "at": quoted(str(join.source.updated_at)),
+        "key": key_out("s", source.key),
+        "table": qualified(source.schema, source.name),
+        "person": quoted(join.person),
+        "own": f"t.{quoted(step.table.key[0])}",
+    }
+    return filled(template("joined_word"), parts)
 
 
 class JoinCapture(Installation):

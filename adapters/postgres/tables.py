@@ -45,9 +45,7 @@ class TableSql:
         self._shared = {
             "table": qualified(table.schema, table.name),
             "key": key_out("t", table.key),
-            "columns": "".join(
-                f", {_read(step, column)} AS c{n}" for n, column in enumerate(step.columns)
-            ),
+            "columns": "".join(f", {_read(step, column)} AS c{n}" for n, column in enumerate(step.columns)),
             "eligible": _meets(step, step.push_filter),
             "routed": _meets(step, step.routed_by),
         }
@@ -55,7 +53,10 @@ class TableSql:
     @property
     def condition(self) -> Mapping[str, str]:
         """The table, and whether a row of it meets the step's conditions, as templates take them."""
-        return {"table": self._shared["table"], "eligible": f"{self._shared['eligible']} AND {self._shared['routed']}"}
+        return {
+            "table": self._shared["table"],
+            "eligible": f"{self._shared['eligible']} AND {self._shared['routed']}",
+        }
 
     def row(self, record: Sequence[object], first: int = 0) -> Row:
         """The row in a statement's answer, whose key stands at position `first` and whose columns follow."""

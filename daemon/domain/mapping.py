@@ -118,9 +118,13 @@ class Field:
     updateable: bool = True
     sensitive: bool = False
     in_events: bool = True
-    among: tuple[str, ...] = ()  # the lookup's steps where only records of their objects are meant; all of one table
+    among: tuple[
+        str, ...
+    ] = ()  # the lookup's steps where only records of their objects are meant; all of one table
     either: str | None = None  # references of this name share a column: the one that is filled is meant
-    linked_only: bool = False  # a record whose reference is not linked is left out, and not kept to wait for it
+    linked_only: bool = (
+        False  # a record whose reference is not linked is left out, and not kept to wait for it
+    )
 
     @property
     def is_constant(self) -> bool:
@@ -253,11 +257,17 @@ class Step:
     still: str = ""
     pull_filter: Filter | None = None  # SOQL: which records come in
     push_filter: Filter | None = None  # SQL: which rows go out
-    family: tuple[str, ...] = ()  # the steps that one step with several destinations became, this one among them, in order
-    routed_by: Filter | None = None  # SQL: of the rows without a record, those whose record is made by this step of its family
+    family: tuple[
+        str, ...
+    ] = ()  # the steps that one step with several destinations became, this one among them, in order
+    routed_by: Filter | None = (
+        None  # SQL: of the rows without a record, those whose record is made by this step of its family
+    )
     owned: Owned = Owned.OFF  # what becomes of a local edit of what is only pulled
     tells_persons: bool = False  # the object says of each record whether it is a person account
-    references: tuple[str, ...] = ()  # the reference fields that together name a record, as a campaign and a person do a member
+    references: tuple[
+        str, ...
+    ] = ()  # the reference fields that together name a record, as a campaign and a person do a member
     campaign: CampaignRules | None = None  # what the members of a step's records need
     joins: tuple[Join, ...] = ()  # other tables that speak for the records, the newest row for each field
 

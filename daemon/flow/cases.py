@@ -148,7 +148,9 @@ async def gather(unit: Unit, steps: Steps, step: Step, changes: Sequence[Change]
 
 
 _ELSEWHERE: Final = Hold(
-    Outcome.SKIP, "other_step", "The row is linked to a record of another object, by another step of its table."
+    Outcome.SKIP,
+    "other_step",
+    "The row is linked to a record of another object, by another step of its table.",
 )
 
 

@@ -36,7 +36,11 @@ def account_link(parts: Parts, pair: Pair, effects: Effects, *, failed: bool) ->
             former = replace(link, seen=None, own=None) if link is not None and revived else link
             made = paired(former or new_link(pair), pair, plan)
             effects.links.append(replace(made, state=LinkState.LINKED))
-            effects.released += [seen.sf_id, f"{seen.step.name}:{pair.key}", f"{seen.step.table.qualified}:{pair.key}"]
+            effects.released += [
+                seen.sf_id,
+                f"{seen.step.name}:{pair.key}",
+                f"{seen.step.table.qualified}:{pair.key}",
+            ]
         case LinkAction.END:
             assert link is not None
             effects.links.append(ended(link, plan))

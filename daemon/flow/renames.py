@@ -117,8 +117,6 @@ async def _move_links(
     await unit.remove_links(gone)
     await unit.put_links(moved)
     found = [
-        name
-        for link in moved
-        for name in (link.sf_id, f"{link.step}:{link.key}", f"{link.table}:{link.key}")
+        name for link in moved for name in (link.sf_id, f"{link.step}:{link.key}", f"{link.table}:{link.key}")
     ]
     await unit.release_waiting(found)  # children that could not say which row or record is their parent

@@ -35,7 +35,9 @@ class References:
         self.keys: dict[str, dict[str, str]] = {}  # step -> Salesforce id -> key
         self.former: dict[str, dict[str, str]] = {}  # step -> key -> Salesforce id
         self.tables: dict[str, str] = {}  # step -> its table
-        self.elsewhere: set[tuple[str, str]] = set()  # table and key of rows that are linked, and to no object that is meant
+        self.elsewhere: set[tuple[str, str]] = (
+            set()
+        )  # table and key of rows that are linked, and to no object that is meant
 
     @classmethod
     async def load(

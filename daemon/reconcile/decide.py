@@ -27,7 +27,9 @@ _PERSON = "The record is a person account, and the step maps companies or contac
 _FROZEN = (
     "The lead has been converted, and Salesforce changes no converted lead: what the row holds is not sent."
 )
-_MOVED = "The lead has been converted: its row goes on with what it became, and nothing more is sent to the lead."
+_MOVED = (
+    "The lead has been converted: its row goes on with what it became, and nothing more is sent to the lead."
+)
 _LEAD_TARGET = {ConvertedLead.FOLLOW_CONTACT: "Contact", ConvertedLead.FOLLOW_ACCOUNT: "Account"}
 
 

@@ -229,7 +229,9 @@ def _between(
 def _source(sides: Sides, table: Table, fields: tuple[Field, ...]) -> Step:
     """A step that speaks for another one's records, as far as its table and fields go."""
     step = sides.step
-    return Step(step.name, sides.object.name, table, step.direction, fields, updated_at=step.postgres.updated_at)
+    return Step(
+        step.name, sides.object.name, table, step.direction, fields, updated_at=step.postgres.updated_at
+    )
 
 
 def _on_delete(step: StepSettings, default: OnDelete | None) -> OnDelete:

@@ -92,7 +92,9 @@ class FileSecret(_Kept):
         """Raises SecretError where no file could be written in the place of this one."""
         folder = self.path.parent
         if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
-            raise SecretError.of_writing(self.path, f"the folder {folder} is not there, or may not be written")
+            raise SecretError.of_writing(
+                self.path, f"the folder {folder} is not there, or may not be written"
+            )
 
     def keep(self, text: str) -> None:
         """Write the secret, readable by its owner alone, in place of what the file held; whole or not at all. Raises SecretError."""

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from tests.support.ports import free_port
 from tests.support.browsing import browse, shown_address
+from tests.support.ports import free_port
 from tests.support.world import World
 from tests.support.world_program import Program, until
 

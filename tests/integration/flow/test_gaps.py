@@ -191,7 +191,9 @@ async def test_events_of_a_record_that_is_behind_keep_their_order(make_road: Mak
 
 
 @pytest.mark.requirement("S1-65")
-async def test_a_stored_change_of_a_step_that_is_no_more_waits_and_holds_nothing_up(make_road: MakeRoad) -> None:
+async def test_a_stored_change_of_a_step_that_is_no_more_waits_and_holds_nothing_up(
+    make_road: MakeRoad,
+) -> None:
     road = await make_road(COMPANIES)
     now = road.parts.clock.now()
     async with road.parts.store.begin() as unit:

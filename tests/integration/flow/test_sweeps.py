@@ -101,9 +101,7 @@ async def test_a_sweep_that_fails_is_tried_again_and_only_its_own_step_waits(
     fails = True
     sheets = records.sheets
 
-    async def failing(
-        name: str, fields: Sequence[str], after: str | None = None, condition: str = ""
-    ) -> Any:
+    async def failing(name: str, fields: Sequence[str], after: str | None = None, condition: str = "") -> Any:
         if fails:
             raise CallFailedError(DENIED)
         async for sheet in sheets(name, fields, after, condition):

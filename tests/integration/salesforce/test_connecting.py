@@ -17,6 +17,11 @@ from daemon.settings.secrets import SecretError
 from tests.support.browsing import browse
 from tests.support.ports import free_port
 
+
+def named_refresh(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if "refresh" in path.name]
+
+
 _TEXT = """\
 version: 1
 name: connecting
@@ -76,7 +81,7 @@ async def test_a_file_keeps_the_token_for_its_owner_alone_and_a_later_login_repl
     assert (await of_salesforce(settings)).state == "refused"
     await logged_in(settings)
     assert (await of_salesforce(settings)).state == "connected"
-    assert sorted(path.name for path in tmp_path.iterdir() if "refresh" in path.name) == ["refresh_token"]
+    assert named_refresh(tmp_path) == ["refresh_token"]
 
 
 async def test_without_a_place_to_keep_it_nobody_is_asked_to_log_in(

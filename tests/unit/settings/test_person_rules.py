@@ -32,13 +32,14 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.requirement("S1-51", "S1-52", "S1-53")
 @pytest.mark.parametrize("made", ["Contact", "Lead"])
 @pytest.mark.parametrize(
     ("left", "missing", "column"),
     [
-        pytest.param((LAST, EMAIL), *FIRST, marks=pytest.mark.requirement("S1-51")),
-        pytest.param((FIRST, LAST), *EMAIL, marks=pytest.mark.requirement("S1-52")),
-        pytest.param((FIRST, EMAIL), *LAST, marks=pytest.mark.requirement("S1-53")),
+        ((LAST, EMAIL), *FIRST),
+        ((FIRST, LAST), *EMAIL),
+        ((FIRST, EMAIL), *LAST),
     ],
 )
 def test_a_step_that_brings_people_in_is_not_saved_without(
