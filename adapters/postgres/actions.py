@@ -1,10 +1,10 @@
 """Doing the actions of synchronised records, and the table of those that are still to be done, `isthmus.action`."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from adapters.postgres.documents import encode
+from adapters.postgres.documents import encode, storable_text
 from adapters.postgres.fence import leading
 from adapters.postgres.identifiers import qualified, quoted
 from adapters.postgres.inspection import LONGEST_PAGE, cursor_number
@@ -12,16 +12,17 @@ from adapters.postgres.lease import PostgresLease
 from adapters.postgres.pool import Pool
 from adapters.postgres.queries import QUERIES
 from adapters.postgres.session import Purpose, Session
-from daemon.domain.action import CallFunction, Event, InsertRow, Run, Target, filled
+from daemon.domain.action import CallFunction, Event, InsertRow, PostWebhook, Run, Target, filled
 from daemon.domain.failure import CallFailedError, Failure
 from daemon.domain.mapping import Step
 from daemon.domain.side import Direction
 from daemon.ports.actions import Postponed, Waiting
 from daemon.ports.database import Page
 
-PATIENCE: Final = "SET LOCAL statement_timeout = '5s'"
-"""How long the actions of one batch may take. Undone with the savepoint, or put back by what follows it."""
-CANCELLED: Final = "57014"
+PATIENCE: Final = "SET LOCAL statement_timeout = '5s'; SET CONSTRAINTS ALL IMMEDIATE"
+"""How long one statement may take; and what an action breaks is told under its savepoint, not when its record is committed."""
+STUCK: Final = frozenset({"57014", "55P03"})
+"""It took too long, or waited too long for a lock: nothing more is tried in this transaction, which holds rows meanwhile."""
 
 
 async def act(session: Session, step: Step, runs: Sequence[Run]) -> dict[int, Failure]:
@@ -35,7 +36,11 @@ async def act(session: Session, step: Step, runs: Sequence[Run]) -> dict[int, Fa
     failures: dict[int, Failure] = {}
     stored: list[int] = []
     for name, positions in groups.items():
-        if isinstance(targets[name], CallFunction | InsertRow):
+        stuck = next((failure for failure in failures.values() if failure.code in STUCK), None)
+        if stuck is not None:
+            failures |= dict.fromkeys(positions, stuck) if not isinstance(targets[name], PostWebhook) else {}
+            stored += positions
+        elif isinstance(targets[name], CallFunction | InsertRow):
             failures |= await _as_far_as_possible(session, step, targets[name], documents, positions)
         else:
             stored += positions
@@ -54,7 +59,7 @@ async def _as_far_as_possible(
     failure = await _failure(session, step, target, [documents[position] for position in positions])
     if failure is None:
         return {}
-    if len(positions) == 1 or failure.code == CANCELLED:
+    if len(positions) == 1 or failure.code in STUCK:
         return dict.fromkeys(positions, failure)
     middle = len(positions) // 2
     first = await _as_far_as_possible(session, step, target, documents, positions[:middle])
@@ -119,7 +124,7 @@ async def _store(
         [run.key for run in chosen],
         [0 if failure is None else 1 for failure in why],
         [failure and failure.code for failure in why],
-        [failure and failure.message for failure in why],
+        [failure and storable_text(failure.message) for failure in why],
         [failure and failure.advice for failure in why],
     )
 
@@ -131,10 +136,18 @@ class PostgresOutbox:
         self._pool = pool
         self._lease = lease
 
-    async def due(self, limit: int) -> Sequence[Waiting]:
+    async def due(self, wanted: Collection[tuple[str, str]], limit: int) -> Sequence[Waiting]:
+        steps, actions = [step for step, _ in wanted], [action for _, action in wanted]
         async with self._pool.session() as session:
-            found = await session.fetch(Purpose.ADMIN, QUERIES["due_actions"], limit)
+            found = await session.fetch(Purpose.ADMIN, QUERIES["due_actions"], steps, actions, limit)
         return [_waiting(row) for row in found]
+
+    async def retire(self, steps: Collection[str], wanted: Collection[tuple[str, str]]) -> int:
+        owners, actions = [step for step, _ in wanted], [action for _, action in wanted]
+        async with leading(self._pool, self._lease) as session:
+            return await session.execute(
+                Purpose.ADMIN, QUERIES["retire_actions"], list(steps), owners, actions
+            )
 
     async def perform(self, step: Step, waiting: Waiting) -> Failure | None:
         target = {action.name: action.target for action in step.actions}[waiting.run.action]
@@ -157,7 +170,7 @@ class PostgresOutbox:
                 [item.attempts for item in postponed],
                 [item.due for item in postponed],
                 [item.failure.code for item in postponed],
-                [item.failure.message for item in postponed],
+                [storable_text(item.failure.message) for item in postponed],
                 [item.failure.advice for item in postponed],
             )
 

@@ -20,7 +20,9 @@ class Poster:
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
         try:
             async with (
-                aiohttp.ClientSession(timeout=DEADLINE, headers={"User-Agent": USER_AGENT}) as session,
+                aiohttp.ClientSession(
+                    timeout=DEADLINE, auto_decompress=False, headers={"User-Agent": USER_AGENT}
+                ) as session,
                 session.post(url, data=body, headers=headers, allow_redirects=False) as response,
             ):
                 said = await response.content.read(SAID_MOST)
@@ -29,7 +31,7 @@ class Poster:
             raise CallFailedError(
                 _failure("WEBHOOK_TIMEOUT", "The address did not answer in time.")
             ) from error
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: a host that is no name
             raise CallFailedError(
                 _failure("WEBHOOK_UNREACHABLE", f"The address cannot be reached: {error}")
             ) from error

@@ -311,6 +311,14 @@ SKIPPED: Final[Mapping[str, Fault]] = MappingProxyType(
             _NOTHING,
             page=_STEP,
         ),
+        "other_destination": Fault(
+            _K.MISSING,
+            _R.OTHER,
+            "the row goes to another destination of its step",
+            "`when` of the destinations leads it to another object.",
+            _NOTHING,
+            page="docs/how-to/lead-or-contact.md",
+        ),
         "other_step": Fault(
             _K.MISSING,
             _R.OTHER,

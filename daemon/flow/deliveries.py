@@ -12,7 +12,7 @@ import structlog
 
 from daemon.domain.action import Action, PostWebhook
 from daemon.domain.failure import CallFailedError, Failure, FailureKind, IsthmusError, Reason
-from daemon.domain.mapping import Retry, Step
+from daemon.domain.mapping import Retry, Step, Steps
 from daemon.flow.parts import Parts
 from daemon.ports.actions import Outbox, Postponed, Reply, Waiting, Webhooks
 from daemon.reconcile.remedy import backoff
@@ -21,7 +21,10 @@ log = structlog.get_logger(__name__)
 
 EVERY: Final = 1.0
 """Seconds between looks while nothing is due."""
-BATCH: Final = 50
+EACH: Final = 20
+"""Runs of one action in a round."""
+LONGEST: Final = 15.0
+"""Seconds after which a round begins no further run of one action: the others wait for its end."""
 PACE: Final = Retry(attempts=12, first=timedelta(seconds=2), maximum=timedelta(minutes=15))
 """An address that is away for an hour loses nothing; what has failed for longer is parked."""
 
@@ -37,6 +40,8 @@ class Deliveries:
         self._outbox = outbox
         self._webhooks = webhooks
         self._secrets = secrets
+        self._known: Steps | None = None
+        self._wanted: list[tuple[str, str]] = []
 
     async def run(self) -> None:
         """Deliver for ever. A database that does not answer is asked again."""
@@ -45,37 +50,48 @@ class Deliveries:
                 busy = await self.round()
             except CallFailedError as error:
                 log.warning("actions_not_read", code=error.failure.code, advice=error.failure.advice)
-                busy = 0
-            if busy < BATCH:
+                busy = False
+            if not busy:
                 await self._parts.clock.sleep(EVERY)
 
-    async def round(self) -> int:
-        """Take up what is due, the addresses side by side; how many they were."""
-        due = await self._outbox.due(BATCH)
+    async def round(self) -> bool:
+        """Take up what is due, the actions side by side; whether one of them has more than a round holds.
+
+        What is stored for an action that was taken out of its step is forgotten. A step that is not in force keeps its own until it is.
+        """
+        steps = self._parts.steps
+        if steps is not self._known:
+            wanted = [(step.name, action.name) for step in steps.ordered for action in step.actions]
+            retired = await self._outbox.retire(list(steps.by_name), wanted)
+            if retired:
+                log.warning("actions_retired", number=retired)
+            self._known, self._wanted = steps, wanted
+        due = await self._outbox.due(self._wanted, EACH) if self._wanted else ()
         groups: dict[tuple[str, str], list[Waiting]] = {}
         for waiting in due:
             groups.setdefault((waiting.run.step, waiting.run.action), []).append(waiting)
-        async with asyncio.TaskGroup() as tasks:
-            for group in groups.values():
-                tasks.create_task(self._work_off(group))
-        return len(due)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for (step, action), group in groups.items():
+                    tasks.create_task(self._work_off(steps.by_name[step], action, group))
+        except BaseExceptionGroup as failures:
+            error = failures.exceptions[0]
+            raise error from error.__cause__
+        return any(len(group) == EACH for group in groups.values())
 
-    async def _work_off(self, group: Sequence[Waiting]) -> None:
-        """One action's runs in order. Once its address is away, the rest of them are not tried."""
-        step = self._parts.steps.by_name.get(group[0].run.step)
-        actions = {action.name: action for action in step.actions} if step is not None else {}
-        action = actions.get(group[0].run.action)
-        if step is None or action is None:  # it was taken out of the configuration
-            await self._outbox.forget([waiting.id for waiting in group])
-            self._count(group[0], "removed", len(group))
-            return
+    async def _work_off(self, step: Step, name: str, group: Sequence[Waiting]) -> None:
+        """One action's runs in order. Once its address is away, or its time is over, the rest of them are not tried."""
+        action = next(action for action in step.actions if action.name == name)
+        begun = self._parts.clock.monotonic()
         for place, waiting in enumerate(group):
+            if self._parts.clock.monotonic() - begun > LONGEST:
+                return
             failure = await self._tried(step, action, waiting)
             if failure is None:
                 self._count(waiting, "done")
                 continue
             postponed = self._postponed(waiting, failure)
-            away = failure.reason is Reason.TRANSPORT
+            away = failure.reason in (Reason.TRANSPORT, Reason.LIMIT)
             rest = (
                 [
                     Postponed(left.id, left.attempts, postponed.due or self._later(1), failure)
@@ -147,9 +163,10 @@ def refusal(reply: Reply) -> Failure | None:
     """Why an answer does not count as taken; None for 2xx."""
     if 200 <= reply.status < 300:
         return None
+    away = reply.status >= 500 or reply.status == 429
     return Failure(
-        FailureKind.REJECTED,
-        Reason.OTHER,
+        FailureKind.LIMITED if away else FailureKind.REJECTED,
+        Reason.LIMIT if away else Reason.OTHER,
         f"HTTP_{reply.status}",
         f"The address answered {reply.status}: {reply.said}"
         if reply.said

@@ -4,7 +4,7 @@ Each is stored with its record. The leader takes them up, one step's oldest firs
 after some tries, and waits for a person.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -48,8 +48,12 @@ class Reply:
 class Outbox(Protocol):
     """The stored actions. What the leader writes checks its lease: LeaseLostError."""
 
-    async def due(self, limit: int) -> Sequence[Waiting]:
-        """Actions that are due, oldest first."""
+    async def due(self, wanted: Collection[tuple[str, str]], limit: int) -> Sequence[Waiting]:
+        """What is due of these steps' actions (step and action), oldest first, at most `limit` of each."""
+        ...
+
+    async def retire(self, steps: Collection[str], wanted: Collection[tuple[str, str]]) -> int:
+        """Forget what is stored of these steps for actions that are not among the wanted ones; how many they were."""
         ...
 
     async def perform(self, step: Step, waiting: Waiting) -> Failure | None:

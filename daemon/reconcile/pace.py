@@ -43,13 +43,10 @@ def company(changes: Sequence[Change]) -> int:
     """
     most = LARGEST
     for change in changes:
-        match change.suspicion:
-            case Suspicion.ALONE | Suspicion.LOCKED:
-                most = 1
-            case Suspicion.UNANSWERED:
-                most = min(most, max(1, LARGEST // _STEP**change.attempts))
-            case None:
-                pass
+        if change.suspicion is Suspicion.UNANSWERED:
+            most = min(most, max(1, LARGEST // _STEP**change.attempts))
+        elif change.suspicion is not None:
+            most = 1
     return most
 
 

@@ -1,8 +1,12 @@
 """What a campaign's type says of the statuses in Salesforce."""
 
+from dataclasses import replace
+
 import pytest
 
 from daemon.domain.campaign import CampaignRules, CampaignType, NewStatus, lacking, unknown_here
+from daemon.domain.mapping import Step, Table
+from daemon.domain.side import Direction
 
 WEBINAR = CampaignType({"registered": "Sent", "attended": "Attended", "gone": "No Show"}, "registered")
 MAIL = CampaignType({"sent": "Sent"}, "sent")
@@ -38,3 +42,10 @@ def test_the_type_of_a_row(
     found: CampaignType | None,
 ) -> None:
     assert CampaignRules("members", column, types).type_of(values) is found
+
+
+def test_the_column_that_tells_a_campaigns_type_is_read_with_its_row() -> None:
+    table = Table("app", "campaign", ("id",), {"id": "bigint", "kind": "text"})
+    step = Step("campaigns", "Campaign", table, Direction.PUSH, (), campaign=CampaignRules("members", "kind"))
+    assert step.columns == ("kind",)
+    assert replace(step, campaign=CampaignRules("members")).columns == ()

@@ -20,4 +20,4 @@ CREATE TABLE isthmus.action (
 );
 COMMENT ON COLUMN isthmus.action.at IS 'When the record was synchronised';
 COMMENT ON COLUMN isthmus.action.due IS 'When it is tried next. Null: parked, until a person asks for it';
-CREATE INDEX action_due ON isthmus.action (due, id) WHERE state = 'pending';
+CREATE INDEX action_due ON isthmus.action (step, action, due, id) WHERE state = 'pending';

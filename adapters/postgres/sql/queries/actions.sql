@@ -14,9 +14,18 @@ ORDER BY i.position
 
 -- name: due_actions
 SELECT a.*, (SELECT s.value || '/' || a.sf_id FROM isthmus.setting AS s WHERE s.name = 'instance_url') AS url
-FROM isthmus.action AS a
-WHERE a.state = 'pending' AND a.due <= clock_timestamp()
-ORDER BY a.due, a.id LIMIT $1
+FROM unnest($1::text[], $2::text[]) AS wanted (step, action)
+CROSS JOIN LATERAL (
+    SELECT o.* FROM isthmus.action AS o
+    WHERE o.step = wanted.step AND o.action = wanted.action AND o.state = 'pending' AND o.due <= clock_timestamp()
+    ORDER BY o.due, o.id LIMIT $3
+) AS a
+ORDER BY a.due, a.id
+
+-- name: retire_actions
+DELETE FROM isthmus.action AS a
+WHERE a.step = ANY ($1::text[])
+    AND NOT EXISTS (SELECT FROM unnest($2::text[], $3::text[]) AS wanted (step, action) WHERE wanted.step = a.step AND wanted.action = a.action)
 
 -- name: forget_actions
 DELETE FROM isthmus.action WHERE id = ANY ($1::bigint[])
