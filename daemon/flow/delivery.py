@@ -193,8 +193,8 @@ class Delivery:
                 step=self._step.name,
                 records=size,
                 seconds=round(seconds, 1),
-                advice=f"Look at the triggers and flows of {self._step.object} in Salesforce, or lower batch_size of step "
-                f"{self._step.name}; smaller requests are tried by themselves.",
+                advice=f"The likely cause are triggers, flows and process builders of {self._step.object} in Salesforce: look at them, and pause "
+                f"them while a whole table is loaded. Or lower batch_size of step {self._step.name}; smaller requests are tried by themselves.",
             )
 
 

@@ -5,14 +5,16 @@ id, a topic and a requirement, with tabs between; a test names the rows that it 
 """
 
 import ast
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PAGE: Final = ROOT / "docs" / "requirements.md"
+ROW: Final = re.compile(r"S\d-\d{2,3}")
 TABLE: Final = Path(__file__).with_name("requirements.tsv")
 
 GROUPS: Final = {
@@ -55,20 +57,29 @@ def marked() -> dict[str, list[str]]:
 
 
 def _marks(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Test and requirement: marks of the function, and of the parameters that it is run with, wherever the module lists them."""
+    listed = {
+        target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
     for node in tree.body:
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        for mark in node.decorator_list:
-            if (
-                isinstance(mark, ast.Call)
-                and isinstance(mark.func, ast.Attribute)
-                and mark.func.attr == "requirement"
-            ):
-                for argument in mark.args:
-                    assert isinstance(argument, ast.Constant), (
-                        f"{node.name}: a requirement is named by a literal"
-                    )
-                    yield node.name, str(argument.value)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            names = dict.fromkeys(name for mark in node.decorator_list for name in _named(mark, listed))
+            yield from ((node.name, name) for name in names)
+
+
+def _named(tree: ast.AST, listed: Mapping[str, ast.expr]) -> Iterator[str]:
+    """The requirements under a decorator: those of its marks, or of the lists that it refers to."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and ROW.fullmatch(node.value):
+            yield node.value
+        elif isinstance(node, ast.Name) and node.id in listed:
+            yield from _named(
+                listed[node.id], {name: value for name, value in listed.items() if name != node.id}
+            )
 
 
 def page() -> str:

@@ -207,6 +207,7 @@ async def test_a_batch_that_the_org_cannot_bear_is_divided_and_its_size_is_learn
     assert await road.changes() == []
 
 
+@pytest.mark.requirement("S4-78", "S4-79")
 async def test_a_slow_batch_is_told_of_once(make_road: MakeRoad, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("daemon.flow.delivery.SLOW_SECONDS", 0.0)
     road = await make_road(COMPANIES)
@@ -216,6 +217,8 @@ async def test_a_slow_batch_is_told_of_once(make_road: MakeRoad, monkeypatch: py
             await road.work()
     (hint,) = [entry for entry in logs if entry["event"] == "slow_batch"]
     assert (hint["object"], hint["records"]) == ("Account", 4)
+    assert "triggers, flows and process builders of Account" in hint["advice"]
+    assert "pause them while a whole table is loaded" in hint["advice"]
     assert "batch_size of step companies" in hint["advice"]
     assert hint["seconds"] >= 0
 

@@ -1,9 +1,12 @@
 """Another configuration under a daemon that runs: put in force between two batches, and what it concerns is made good."""
 
 from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from daemon.compose.reloading import Reloading
 from daemon.domain.failure import ConfigurationError, RefusedError
 from daemon.domain.mapping import Steps
 from daemon.flow.deferral import REMOVED
@@ -12,6 +15,9 @@ from daemon.settings.resolution.holding import resolve_holding
 from daemon.settings.resolve import wanted_objects, wanted_tables
 from tests.integration.flow.conftest import MakeRoad
 from tests.integration.flow.drifting import TEXT, Drifting, drifting, in_force
+
+if TYPE_CHECKING:
+    from daemon.compose.assembly import Daemon
 
 WITH_WEBSITE = TEXT + "      - { salesforce: Website, postgres: website }\n"
 WITHOUT = TEXT.replace("    direction: two_way\n", "    direction: two_way\n    enabled: false\n")
@@ -49,6 +55,18 @@ async def test_what_a_new_mapping_holds_on_either_side_is_brought_over(make_road
     await road.settle()
     await road.in_step()
     await road.quiet()
+
+
+@pytest.mark.requirement("S4-25")
+async def test_a_field_that_is_new_in_salesforce_can_be_mapped_without_a_restart(make_road: MakeRoad) -> None:
+    scene = await drifting(make_road)
+    key, sf_id = await scene.company()
+    shoe = {"Shoe__c": {"type": "text", "length": 9}}
+    await scene.road.control.post("fields", object="Account", fields=shoe)
+    await adopt(scene, TEXT + "      - { salesforce: Shoe__c, postgres: website }\n", {"companies": False})
+    await scene.road.update("company", key, website="41")
+    await scene.road.settle()
+    assert scene.road.record("Account", sf_id)["Shoe__c"] == "41"
 
 
 @pytest.mark.requirement("S1-65")
@@ -100,3 +118,72 @@ async def test_a_configuration_that_is_refused_leaves_the_former_one_and_its_wat
         )  # fmt: skip
     assert await scene.look() == ()
     assert in_force(scene) is former
+
+
+CONTACTS = """\
+  - name: companies
+    salesforce: { object: Contact }
+    postgres: { table: app.company, updated_at: updated_at }
+    direction: two_way
+    fields:
+      - { salesforce: LastName, postgres: name, mandatory: true }
+      - { salesforce: Phone, postgres: phone }
+"""
+OTHER_OBJECT = TEXT[: TEXT.index("  - name: companies")] + CONTACTS
+OTHER_TABLE = OTHER_OBJECT.replace("Contact", "Account").replace("LastName", "Name").replace(
+    "table: app.company, updated_at: updated_at", "table: app.partner"
+)  # fmt: skip
+
+
+def reloading(scene: Drifting, files: list[str]) -> Reloading:
+    """The reloading of a daemon that runs by TEXT: each reload takes up the next of these files."""
+    road = scene.road
+    sides = SimpleNamespace(database=road.database, pool=road.pool)
+    daemon = SimpleNamespace(
+        settings=loads(TEXT, {"KEY": "k"}), lease=road.lease, parts=road.parts, sides=sides, refused=None
+    )
+    return Reloading(cast("Daemon", daemon), scene.watch, lambda: loads(files.pop(0), {"KEY": "k"}))
+
+
+@pytest.mark.parametrize(
+    ("moved", "cure"),
+    [
+        (OTHER_OBJECT, "give the new pair a step with a name of its own"),
+        (OTHER_TABLE, "UPDATE isthmus.link SET pg_table = 'app.partner' WHERE step = 'companies' AND pg_table = 'app.company'"),
+    ],
+)  # fmt: skip
+async def test_a_step_that_is_back_with_another_object_or_table_is_refused_while_its_links_are_there(
+    make_road: MakeRoad, moved: str, cure: str
+) -> None:
+    scene = await drifting(make_road)
+    road = scene.road
+    key, sf_id = await scene.company()
+    reload = reloading(scene, [WITHOUT, moved, TEXT]).reload
+    await reload()
+    with pytest.raises(RefusedError, match="the step companies pairs") as refused:
+        await reload()
+    assert "companies has 1 of Account and app.company" in refused.value.why
+    assert cure in refused.value.fix
+    assert in_force(scene).ordered == ()
+    await reload()
+    await scene.look()
+    await road.settle()
+    assert await road.row("company", key) is not None
+    assert road.record("Account", sf_id)["Name"] == "Acme"
+    await road.in_step()
+
+
+async def test_links_of_the_former_object_are_never_read_under_the_new_one(make_road: MakeRoad) -> None:
+    scene = await drifting(make_road)
+    road = scene.road
+    for number in range(30):
+        road.org.create("Account", {"Name": f"Company {number}"})
+    await road.settle()
+    await adopt(scene, WITHOUT, {})
+    await adopt(scene, OTHER_OBJECT, {"companies": True})
+    await road.app.execute("UPDATE app.company SET phone = '7'")
+    await road.settle()
+    assert len(await road.rows("company")) == 30
+    assert len(road.org.rows("Account")) == 30
+    assert {link.object for link in await road.links()} == {"Account"}
+    assert {change["code"] for change in await road.changes()} == {"former_pair"}

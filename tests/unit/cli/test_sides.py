@@ -34,7 +34,8 @@ from tests.unit.operations.sides import (
     OneStream,
     Told,
 )
-from tests.unit.settings.sample import TEXT
+from tests.unit.settings.sample import TEXT, an_object
+from tests.unit.settings.sample import field as described
 
 
 @dataclass
@@ -329,3 +330,24 @@ def test_step_fields_lists_both_sides_and_what_may_be_paired(isthmus: Run, sides
     assert isthmus("step", "fields").status == 2
     assert isthmus("step", "fields", "nobody").status == 4
     assert isthmus("step", "fields", "--object", "Nope", "--table", "crm.people").status == 4
+
+
+@pytest.mark.requirement("S4-69")
+def test_step_fields_of_a_relation_knows_a_field_as_soon_as_it_is_there(
+    isthmus: Run, sides: OpenSides
+) -> None:
+    def listed() -> set[str]:
+        said = isthmus(
+            "step", "fields", "--object", "OpportunityContactRole", "--table", "crm.people", "--json"
+        )
+        return {item["field"] for item in json.loads(said.out)["items"]}
+
+    role = an_object("OpportunityContactRole", described("Role", "picklist"))
+    sides.catalogue.objects = {**sides.catalogue.objects, role.name: role}
+    assert listed() == {"Role"}
+    tracking = described("Isthmus_Key__c", external_id=True, unique=True)
+    sides.catalogue.objects = {
+        **sides.catalogue.objects,
+        role.name: an_object(role.name, *role.fields.values(), tracking),
+    }
+    assert listed() == {"Role", "Isthmus_Key__c"}

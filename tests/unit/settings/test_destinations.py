@@ -6,7 +6,9 @@ from daemon.settings.errors import SettingsError
 from daemon.settings.load import loads
 from daemon.settings.models import Settings
 from daemon.settings.resolution.destinations import family_of
-from tests.unit.settings.sample import TEXT
+from daemon.settings.resolve import resolve
+from tests.unit.settings.sample import TEXT, a_table, an_object, column
+from tests.unit.settings.sample import field as described
 
 HEAD = TEXT[: TEXT.index("steps:")]
 STEP = """\
@@ -113,3 +115,32 @@ def test_what_destinations_cannot_be_is_refused(change: tuple[str, str], said: s
     with pytest.raises(SettingsError) as caught:
         read(change)
     assert all(said in str(problem) for problem in caught.value.problems), caught.value.why
+
+
+KEY = described("Key__c", length=40, external_id=True, unique=True, id_lookup=True)
+LAST = described("LastName", length=80, nillable=False)
+CRM_PEOPLE = a_table(
+    "people",
+    column("id", "bigint", nullable=False, default=True),
+    column("key"),
+    column("last_name"),
+    column("company"),
+    column("phone"),
+)
+
+
+@pytest.mark.requirement("S4-26")
+@pytest.mark.parametrize("lacking", [None, "Contact", "Lead"])
+def test_the_external_id_is_one_that_both_objects_have(lacking: str | None) -> None:
+    text = HEAD + STEP[: STEP.index("  - name: calls")]
+    objects = {
+        name: an_object(name, LAST, *more, *([] if name == lacking else [KEY]))
+        for name, more in {"Contact": (), "Lead": (described("Company", nillable=False),)}.items()
+    }
+    resolution = resolve(loads(text, {}), objects, {"crm.people": CRM_PEOPLE})
+    told = [str(problem) for problem in resolution.problems]
+    if lacking is None:
+        assert told == []
+    else:
+        assert any(f"{lacking} has no field Key__c" in line for line in told), told
+        assert resolution.steps is None
