@@ -86,15 +86,12 @@ async def there(road: Road, pair: Pair) -> dict[str, list[str]]:
 
 
 PLAYED = [
-    pytest.param(pair, behaviour, marks=pytest.mark.requirement(row))
-    for row, pair, behaviour in (
-        ("S4-47", CONTACT, Behaviour.UPDATE_ONLY),
-        ("S4-48", CONTACT, Behaviour.UPDATE_OR_CREATE),
-        ("S4-49", CONTACT, Behaviour.MIRROR),
-        ("S4-51", ACCOUNT, Behaviour.UPDATE_ONLY),
-        ("S4-52", ACCOUNT, Behaviour.UPDATE_OR_CREATE),
-        ("S4-53", ACCOUNT, Behaviour.MIRROR),
-    )
+    pytest.param(CONTACT, Behaviour.UPDATE_ONLY, marks=pytest.mark.requirement("S4-47")),
+    pytest.param(CONTACT, Behaviour.UPDATE_OR_CREATE, marks=pytest.mark.requirement("S4-48")),
+    pytest.param(CONTACT, Behaviour.MIRROR, marks=pytest.mark.requirement("S4-49")),
+    pytest.param(ACCOUNT, Behaviour.UPDATE_ONLY, marks=pytest.mark.requirement("S4-51")),
+    pytest.param(ACCOUNT, Behaviour.UPDATE_OR_CREATE, marks=pytest.mark.requirement("S4-52")),
+    pytest.param(ACCOUNT, Behaviour.MIRROR, marks=pytest.mark.requirement("S4-53")),
 ]
 
 
