@@ -15,6 +15,9 @@ from daemon.ports.failpoints import NO_FAILPOINTS, Failpoint, Failpoints
 DAYS_AHEAD = 7
 """For how many days from now on the journal has partitions."""
 
+LONGEST_SECONDS = 6 * 3600.0
+"""How long one migration may take: a table of ten million rows is rewritten in minutes. The bound for locks stays the pool's."""
+
 
 async def applied(session: Session) -> dict[int, str]:
     """The applied migrations by number, with their checksums; empty where our schema does not exist."""
@@ -54,7 +57,8 @@ async def migrate(session: Session, failpoints: Failpoints = NO_FAILPOINTS) -> S
             await session.value(Purpose.ADMIN, QUERIES["migration_lock"])
             if number in await applied(session):
                 continue
-            await session.execute(Purpose.ADMIN, sql)
+            await session.execute(Purpose.ADMIN, "SET LOCAL statement_timeout = 0")
+            await session.execute(Purpose.ADMIN, sql, within=LONGEST_SECONDS)
             await session.execute(Purpose.ADMIN, QUERIES["migration_record"], number, name, checksum(sql))
             done.append(number)
         await failpoints.reach(Failpoint.BETWEEN_STATEMENTS)

@@ -38,20 +38,27 @@ class Session:
         self._clock = clock
         self._meter = meter
 
-    async def fetch(self, purpose: Purpose, sql: str, *arguments: object) -> Sequence[Any]:
-        """The rows of a statement."""
+    async def fetch(
+        self, purpose: Purpose, sql: str, *arguments: object, within: float | None = None
+    ) -> Sequence[Any]:
+        """The rows of a statement. `within` are seconds to wait for them, in place of the pool's own."""
         with self._watched(purpose):
-            return await self.connection.fetch(sql, *arguments)
+            return await self.connection.fetch(sql, *arguments, timeout=within)
 
     async def value(self, purpose: Purpose, sql: str, *arguments: object) -> Any:
         """The first column of the first row, or None."""
         with self._watched(purpose):
             return await self.connection.fetchval(sql, *arguments)
 
-    async def execute(self, purpose: Purpose, sql: str, *arguments: object) -> int:
-        """Run a statement, or several without arguments; the number of rows that the (last) one touched."""
+    async def execute(
+        self, purpose: Purpose, sql: str, *arguments: object, within: float | None = None
+    ) -> int:
+        """Run a statement, or several without arguments; the number of rows that the (last) one touched.
+
+        `within` are seconds to wait for it, in place of the pool's own.
+        """
         with self._watched(purpose):
-            status = await self.connection.execute(sql, *arguments)
+            status = await self.connection.execute(sql, *arguments, timeout=within)
         count = status.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
 

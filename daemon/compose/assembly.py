@@ -23,7 +23,7 @@ from adapters.postgres.store import PostgresStore
 from adapters.prometheus.meter import PrometheusMeter
 from daemon import __version__
 from daemon.compose.sides import OpenSides
-from daemon.compose.start import complete_capture, current_schema
+from daemon.compose.start import complete_capture, current_schema, same_pairs
 from daemon.compose.steps import resolved
 from daemon.flow.budget import Budget
 from daemon.flow.engine import Engine
@@ -117,6 +117,7 @@ async def assemble(
     if budget.size is None and (limits := await sides.salesforce.allowance()) is not None:
         budget.told(limits)  # something on the way takes Salesforce's header away
     health.note(Component.SALESFORCE_API, True, "answering")
+    await same_pairs(sides.pool, in_force.steps)
     await complete_capture(sides, in_force.steps, install=install)
     health.note(Component.CAPTURE, True, "triggers as they should be")
     lease = PostgresLease(sides.pool.connector, holder_name())

@@ -96,7 +96,7 @@ async def _serve(
         await server.start(http.api_address, http.metrics_address)
         async with shutdown.interruptible():
             await lead(daemon, notifier, standby=standby)
-        await _live(daemon, notifier, shutdown, once=once, reread=reread)
+        await _live(daemon, notifier, shutdown, once=once, standby=standby, reread=reread)
     except StopRequestedError:
         pass
     except LeaseLostError as error:
@@ -147,11 +147,12 @@ async def _live(
     shutdown: Shutdown,
     *,
     once: bool,
+    standby: bool,
     reread: Callable[[], Settings] | None,
 ) -> None:
     """Run every task until asked to stop, then let the batch in hand end."""
     async with Supervisor(daemon.clock) as background:
-        start_background(daemon, background, notifier, reread)
+        start_background(daemon, background, notifier, reread, stood_by=standby)
         async with Supervisor(daemon.clock) as work:
             work.start("first loads", daemon.engine.load(), eternal=False)
             if not once:

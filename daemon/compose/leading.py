@@ -11,7 +11,14 @@ import structlog
 from adapters.postgres.housekeeping import remember_instance
 from adapters.postgres.kept import KeptFacts
 from daemon.compose.assembly import holder_name
-from daemon.compose.start import LEASE_PATIENCE, note_profile, same_org, take_lease, this_instance
+from daemon.compose.start import (
+    LEASE_PATIENCE,
+    note_profile,
+    same_org,
+    same_pairs,
+    take_lease,
+    this_instance,
+)
 from daemon.domain.identity import Verdict
 from daemon.flow.branching import compare_everything, same_database
 from daemon.operations.marker import claimed
@@ -42,6 +49,8 @@ async def lead(daemon: "Daemon", notifier: Notifier, *, standby: bool) -> None:
             await take_lease(daemon.lease, daemon.clock, math.inf if standby else LEASE_PATIENCE)
         waiting.cancel()
     await daemon.sides.pool.failpoints.reach(Failpoint.LEASE_TAKEN)
+    if standby:  # another one led since this one looked, maybe by other files
+        await same_pairs(daemon.sides.pool, daemon.parts.steps)
     daemon.since = daemon.clock.now()
     daemon.meter.gauge("isthmus_leader", 1)
     await _hold_against_what_is_known(daemon)

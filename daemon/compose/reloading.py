@@ -1,7 +1,6 @@
 """Another configuration for the daemon that runs: checked on both sides, and put in force between two batches, or not at all."""
 
 import asyncio
-import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -10,9 +9,11 @@ from typing import Any, Final
 import structlog
 
 from daemon.compose.assembly import Daemon
+from daemon.compose.start import same_pairs
 from daemon.domain.failure import CallFailedError, ConfigurationError, IsthmusError, RefusedError
 from daemon.domain.mapping import Step, Steps
 from daemon.flow.drift.watch import SchemaWatch
+from daemon.runtime.shutdown import on_a_terminal
 from daemon.settings.changes import Changes, changes
 from daemon.settings.models import Settings
 from daemon.settings.resolution.holding import resolve_holding
@@ -72,7 +73,11 @@ class Reloading:
         return found
 
     async def _capture(self, steps: Steps) -> None:
-        """Triggers as the steps need them, before any of them is in force. Raises ConfigurationError where they are not."""
+        """Triggers as the steps need them, before any of them is in force. Raises ConfigurationError where they are not.
+
+        A step that went and is back under its name must be of the same object and table: RefusedError otherwise.
+        """
+        await same_pairs(self._daemon.sides.pool, steps)
         database, ours = self._daemon.sides.database, self._differing(steps)
         with suppress(IsthmusError):  # the role may not; somebody else may have installed them
             await database.capture_install(ours)
@@ -104,10 +109,16 @@ class Reloading:
             log.error("configuration_refused", why=refused, fix="isthmus config check")
 
 
-async def reload_on_hangup(reloading: Reloading) -> None:
-    """Take up the files at each SIGHUP, for ever. With a terminal SIGHUP means that it was closed, and the process ends as before."""
+async def reload_on_hangup(reloading: Reloading, *, at_once: bool) -> None:
+    """Take up the files at each SIGHUP, for ever; `at_once` also now, for one that stood by while they may have changed.
+
+    With a terminal SIGHUP means that it was closed, and the process ends as before.
+    """
     rung = asyncio.Event()
-    if _on_a_terminal() or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    if at_once:
+        with suppress(IsthmusError, CallFailedError):
+            await reloading.reload()
+    if on_a_terminal() or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         await rung.wait()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, rung.set)
     while True:
@@ -115,14 +126,6 @@ async def reload_on_hangup(reloading: Reloading) -> None:
         rung.clear()
         with suppress(IsthmusError, CallFailedError):  # told by `reload`, in the log and in the status
             await reloading.reload()
-
-
-def _on_a_terminal() -> bool:
-    try:
-        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
-    except OSError:
-        return False
-    return True
 
 
 def _touched(settings: Settings, found: Changes) -> dict[str, bool]:

@@ -8,6 +8,8 @@ import structlog
 
 from adapters.postgres.kept import KeptFacts
 from adapters.postgres.lease import PostgresLease
+from adapters.postgres.pairs import stray_links
+from adapters.postgres.pool import Pool
 from daemon.compose.sides import OpenSides
 from daemon.domain.failure import CallFailedError, ConfigurationError, RefusedError
 from daemon.domain.mapping import Steps
@@ -72,6 +74,28 @@ async def complete_capture(sides: OpenSides, steps: Steps, *, install: bool) -> 
             "; ".join(f"{problem.table}: {problem.what}" for problem in problems),
             "run: isthmus capture install   (it prints the SQL first with: isthmus capture plan)",
         )
+
+
+async def same_pairs(pool: Pool, steps: Steps) -> None:
+    """Every linked pair is of the object and the table that its step names. Raises RefusedError otherwise.
+
+    An id of the former object names nothing under the new one: each record would look deleted, and its row would be deleted too.
+    """
+    found = await stray_links(pool, steps.ordered)
+    if not found:
+        return
+    first, step = found[0], steps.by_name[found[0].step]
+    what = "; ".join(f"{each.step} has {each.links} of {each.object} and {each.table}" for each in found)
+    now, former = step.table.qualified, first.table
+    statement = (
+        f"UPDATE isthmus.link SET pg_table = '{now}' WHERE step = '{step.name}' AND pg_table = '{former}'"  # noqa: S608 - shown
+    )
+    rename = f"; or, if {former} itself was renamed to {now}: {statement}"
+    raise RefusedError(
+        f"the step {first.step} pairs {step.object} with {step.table.qualified}, and its links are of other records or rows",
+        f"{what} (linked pairs); read as those of the step they would look deleted",
+        "give the new pair a step with a name of its own" + (rename if first.object == step.object else ""),
+    )
 
 
 async def same_org(kept: KeptFacts, organisation: Mapping[str, str]) -> None:

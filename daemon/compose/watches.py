@@ -40,8 +40,14 @@ AFTER_A_FAILURE = 1.0
 
 
 def start_background(
-    daemon: Daemon, tasks: Supervisor, notifier: Notifier, reread: Callable[[], Settings] | None = None
+    daemon: Daemon,
+    tasks: Supervisor,
+    notifier: Notifier,
+    reread: Callable[[], Settings] | None = None,
+    *,
+    stood_by: bool = False,
 ) -> None:
+    """Start what goes on beside the worker. One that `stood_by` reads its files anew: they may have changed since."""
     clock, health, meter = daemon.clock, daemon.health, daemon.meter
     stream = Stream(
         daemon.parts,
@@ -89,7 +95,7 @@ def start_background(
     tasks.start("watch over both schemas", watch.run())
     if reread is not None:
         daemon.configuration = reloading = Reloading(daemon, watch, reread)
-        tasks.start("reload on SIGHUP", reload_on_hangup(reloading))
+        tasks.start("reload on SIGHUP", reload_on_hangup(reloading, at_once=stood_by))
     tasks.start("housekeeping", _keep_house(daemon))
 
 

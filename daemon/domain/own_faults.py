@@ -60,6 +60,14 @@ PARKED: Final[Mapping[str, Fault]] = MappingProxyType(
             "Set `delete_conflict` to delete_wins or update_wins, or change the record by hand and retry.",
             page=_STEP,
         ),
+        "former_pair": Fault(
+            _K.REJECTED,
+            _R.OTHER,
+            "the step names another object or table than its link",
+            "The pair was linked while the step named another object or table. Under the one that it names now its record or row would look deleted, so nothing is read or written.",
+            "Give the new pair a step with a name of its own, and the former pair its step back.",
+            page=_STEP,
+        ),
         "delete_guard": Fault(
             _K.REJECTED,
             _R.DELETED,

@@ -128,6 +128,8 @@ async def gather(unit: Unit, steps: Steps, step: Step, changes: Sequence[Change]
         name = ("key", link.key) if link is not None else ("id", change.sf_id or "")
         case = cases.setdefault(name, Case(step, link, change.sf_id, link.key if link else change.key))
         case.theirs += (change,)
+        if link is not None and _is_of_former_pair(step, link):
+            case.hold = _FORMER_PAIR
     for change in ours:
         link = by_row.get(change.key or "")
         case = cases.setdefault(("key", change.key or ""), Case(step, link, None, change.key))
@@ -137,6 +139,8 @@ async def gather(unit: Unit, steps: Steps, step: Step, changes: Sequence[Change]
             if (told := unsent(step, link, case.ours)) is not None:
                 case.hold, case.plan = told, Plan(held={Side.SALESFORCE: told})
             continue
+        if link is not None and _is_of_former_pair(step, link):
+            case.hold = _FORMER_PAIR
         if link is not None and case.link is None:
             case.link = link
         if link is not None and case.sf_id is None and link.state is not LinkState.TOMBSTONE:
@@ -157,6 +161,19 @@ _ELSEWHERE: Final = Hold(
 def _is_of_another(step: Step, link: Link) -> bool:
     """Whether a row's link is not this step's to follow: a person's row is a contact's or a lead's."""
     return link.step != step.name and link.object != step.object and link.state is LinkState.LINKED
+
+
+_FORMER_PAIR: Final = Hold(
+    Outcome.PARK,
+    "former_pair",
+    "The step names another object or table than the one of this link, so nothing is read or written by it.",
+)
+
+
+def _is_of_former_pair(step: Step, link: Link) -> bool:
+    """Whether a step's link was made while it named another object or table: under the one it names now, its id would look deleted."""
+    pair = link.object, link.table
+    return link.step == step.name and pair != (step.object, step.table.qualified)
 
 
 async def _links_of(unit: Unit, changes: Sequence[Change]) -> dict[str, Link]:

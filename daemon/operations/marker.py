@@ -34,7 +34,7 @@ class Mark(StrEnum):
 
     OURS = "ours"
     FREE = "free"  # the object is there, and no instance has marked the org yet
-    UNKNOWN = "unknown"  # there is no such object for this user, so nobody can tell
+    UNKNOWN = "unknown"  # there is no such object for this user, or no right to mark, so nobody can tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,12 @@ class Instance:
 async def looked_up(catalogue: Catalogue, records: Records, mine: Instance) -> Mark:
     """What the org says, without writing. Raises RefusedError where another instance has marked it, and CallFailedError."""
     described = await catalogue.describe(OBJECT)
-    if described is None or not _usable(described):
+    if described is None or not _readable(described):
         return Mark.UNKNOWN
     found = await records.find(OBJECT, _FIELDS, KEY, [THE_ONE])
     marks = found.get(THE_ONE, [])
     if not marks:
-        return Mark.FREE
+        return Mark.FREE if described.createable else Mark.UNKNOWN
     _check(marks[0], mine)
     return Mark.OURS
 
@@ -84,17 +84,15 @@ def mark_finding(mark: Mark) -> Finding:
         case Mark.FREE:
             return Finding(Level.OK, "the org is not marked yet; the first start marks it", about=ABOUT)
         case Mark.UNKNOWN:
-            what = (
-                f"there is no {OBJECT} for this user, so a second instance on this org would not be noticed"
-            )
+            what = f"there is no {OBJECT} that this user may make, so a second instance on this org would not be noticed"
             return Finding(
                 Level.WARNING, what, f"have an administrator make the object: {_PAGE}", about=ABOUT
             )
 
 
-def _usable(described: ObjectDescription) -> bool:
+def _readable(described: ObjectDescription) -> bool:
     fields: Mapping[str, object] = described.fields
-    return described.queryable and described.createable and all(name in fields for name in _FIELDS)
+    return described.queryable and all(name in fields for name in _FIELDS)
 
 
 def _check(found: Record, mine: Instance) -> None:

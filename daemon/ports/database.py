@@ -47,6 +47,16 @@ class CaptureProblem:
 
 
 @dataclass(frozen=True, slots=True)
+class StrayLinks:
+    """Linked pairs of a step that are of another object or table than the step names: which, and how many they are."""
+
+    step: str
+    object: str
+    table: str
+    links: int
+
+
+@dataclass(frozen=True, slots=True)
 class ServerFacts:
     """The server as it answered."""
 

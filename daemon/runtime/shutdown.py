@@ -3,7 +3,8 @@
 The first SIGTERM or SIGINT asks: it sets an event, and whoever owns the tasks drains them. From then on both signals
 have the kernel's default again, so a second one ends the process at once even if the event loop is stuck, with the
 status that a shell shows as 143 or 130. The SIGHUP of a terminal that was closed asks too, unless the process was started
-to outlive it (`nohup`); it often comes twice, so a second one is ignored. A thread ends the process should the drain itself hang: everything that
+to outlive it (`nohup`); it often comes twice, so a second one is ignored. Without a terminal SIGHUP asks for a reload: whoever can
+reload takes the signal over, and until then it is logged and ends nothing. A thread ends the process should the drain itself hang: everything that
 matters is in the database in transactions, so ending hard loses nothing, while a service manager that must
 kill us reports a failure that was none.
 """
@@ -29,6 +30,19 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _log = structlog.stdlib.get_logger(__name__)
 
 
+def on_a_terminal() -> bool:
+    """Whether the process has a controlling terminal."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
+def _not_yet() -> None:
+    _log.warning("hangup_ignored", reason="this process does not lead yet, so there is nothing to reload")
+
+
 class StopRequestedError(Exception):
     """The block was given up, because the process was asked to stop."""
 
@@ -51,7 +65,10 @@ class Shutdown:
         for number in _SIGNALS:
             loop.add_signal_handler(number, self._on_signal, number)
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-            loop.add_signal_handler(signal.SIGHUP, self.request, "SIGHUP")
+            if on_a_terminal():
+                loop.add_signal_handler(signal.SIGHUP, self.request, "SIGHUP")
+            else:
+                loop.add_signal_handler(signal.SIGHUP, _not_yet)
         return self
 
     def __exit__(

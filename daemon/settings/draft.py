@@ -14,7 +14,7 @@ from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, Seq
 
 from daemon.domain.failure import RefusedError
 from daemon.settings.merge import Path, plain
-from daemon.settings.source import Block, Scalar, Sequence, Tree, parse
+from daemon.settings.source import Block, Scalar, Sequence, SourceError, Tree, parse
 
 _WIDE: Final = 1_000_000  # characters to a line: what is put in is never wrapped
 
@@ -40,18 +40,38 @@ class Draft:
         return plain(found)
 
     def set(self, path: Path, value: Any) -> None:
-        """Put a value under a key; maps on the way are made where they are missing. Raises RefusedError."""
+        """Put a value under a key; maps on the way are made where they are missing. Raises RefusedError.
+
+        What stands there afterwards is looked at: a text that does not say what was to be set stays as it was.
+        """
+        former = self.text
+        self._put(path, value)
+        if not self._says(path, value):
+            self.text = former
+            raise self._refusal(
+                f"{path[-1]} could not be set", "the value is written in a way that is not known"
+            )
+
+    def _says(self, path: Path, value: Any) -> bool:
+        """Whether the text holds this value at a path."""
+        try:
+            return bool(self.value(path) == Draft(f"value: {_inline(value)}", self.name).value(("value",)))
+        except SourceError:
+            return False
+
+    def _put(self, path: Path, value: Any) -> None:
         *way, last = path
         known, parent = self._reach(path), self._reach(tuple(way))
         if known is not None and parent is not None and _is_empty(known):  # a key with nothing behind it
-            colon = _floor(parent, _place(parent, last)) + 1
+            colon = self._behind(parent, last)
             self._splice(colon, colon, f" {_inline(value)}")
             return
         if known is not None:
-            self._replace(known, value)
+            assert parent is not None
+            self._replace(known, value, self._behind(parent, last))
             return
         if parent is None:
-            self.set(tuple(way), {last: value})
+            self._put(tuple(way), {last: value})
         elif isinstance(parent, MappingNode) and isinstance(last, str):
             self._add_key(parent, last, value)
         else:
@@ -85,7 +105,8 @@ class Draft:
             return
         parent = self._reached(path[:-1])
         if len(parent.value) == 1:
-            self._replace(parent, [] if isinstance(parent, SequenceNode) else {})
+            behind = self._behind(self._reached(path[:-2]), path[-2]) if len(path) > 1 else 0
+            self._replace(parent, [] if isinstance(parent, SequenceNode) else {}, behind)
             return
         place = _place(parent, path[-1])
         start, stop = _start(parent, place), _end(node)
@@ -141,14 +162,29 @@ class Draft:
         """Lines broken as the file breaks them."""
         return text.replace("\n", "\r\n") if "\r\n" in self.text else text
 
-    def _replace(self, node: Node, value: Any) -> None:
+    def _behind(self, node: Node, part: str | int) -> int:
+        """Where a child can begin at the earliest: behind the colon of its key, or behind the dash of an entry."""
+        place = _place(node, part)
+        if isinstance(node, MappingNode):
+            return self.text.index(":", _floor(node, place)) + 1
+        return _start(node, place)
+
+    def _replace(self, node: Node, value: Any, behind: int) -> None:
+        """Put a value in the place of another one, which can begin at `behind`. Comments between the two stay where they are."""
         if isinstance(node, ScalarNode) and node.style in ("|", ">"):
             raise self._refusal("a block of text is not replaced", "its lines belong together")
         start, stop = node.start_mark.index, _end(node)
         written = _inline(value, node.style if isinstance(node, ScalarNode) else None)
         if isinstance(node, MappingNode | SequenceNode) and not node.flow_style:
-            start = self.text.rfind(":", 0, start) + 1  # from the next line to behind its key
-            written = " " + written
+            if "\n" not in self.text[behind:start]:
+                self._splice(start, stop, written)
+                return
+            begin = self.text.rfind(
+                "\n", 0, start
+            )  # the lines of the block go, and the value stands with its key
+            begin -= self.text[begin - 1] == "\r"
+            self._splice(begin, self._line_end(stop) if self.text[stop - 1] == "\n" else stop, "")
+            start, stop, written = behind, behind, f" {written}"
         self._splice(start, stop, written)
 
     def _add_key(self, parent: MappingNode, key: str, value: Any) -> None:

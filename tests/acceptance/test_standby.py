@@ -52,8 +52,11 @@ async def test_a_standby_takes_over_from_a_leader_that_dies_or_freezes(
         assert (await running.get(f"{api}/healthz"))[0] == 200
         assert (await running.get(f"{api}/readyz"))[0] == 200
         assert (await running.get(f"{api}/leaderz"))[0] == 503
+        second.signal(signal.SIGHUP)
+        await second.logged("hangup_ignored")
         first.signal(end)
         await leads(running, second, api)
+        await second.logged("configuration_in_force")  # its files are read anew
         await in_step(running, "after the take-over")
         if end is signal.SIGSTOP:
             first.signal(signal.SIGCONT)

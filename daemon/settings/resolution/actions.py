@@ -22,20 +22,19 @@ def inserted_tables(step: StepSettings) -> Iterator[str]:
 def resolved_actions(
     step: StepSettings, table: Table, tables: Mapping[str, TableDescription], at: Path, findings: Findings
 ) -> tuple[Action, ...]:
-    """The actions as the daemon works by them; those that cannot work are told and left out."""
+    """The actions as the daemon works by them; those that cannot work are told."""
     actions: list[Action] = []
     for index, action in enumerate(step.actions):
         path: Path = (*at, "actions", index, "do")
-        target: Target | None
+        target: Target
         if isinstance(action.do, FunctionAction):
             target = CallFunction(action.do.function)
         elif isinstance(action.do, InsertAction):
             target = _insert(action.do.insert, table, tables, (*path, "insert"), findings)
         else:
             target = PostWebhook(action.do.webhook.url)
-        if target is not None:
-            direction = direction_of(action, step.direction)
-            actions.append(Action(action.name, target, direction, action.exclude_updated))
+        direction = direction_of(action, step.direction)
+        actions.append(Action(action.name, target, direction, action.exclude_updated))
     return tuple(actions)
 
 
@@ -45,14 +44,14 @@ def _insert(
     tables: Mapping[str, TableDescription],
     at: Path,
     findings: Findings,
-) -> InsertRow | None:
+) -> InsertRow:
     found = tables.get(insert.table)
     if found is None:
         what = f"there is no table {insert.table}, or the daemon's role may not see its schema"
         findings.problem(
             (*at, "table"), what, did_you_mean(insert.table, tables) or "create it first", TABLES
         )
-        return None
+        return InsertRow(insert.table, insert.columns)  # where the step goes on all the same, the run says so
     _columns(insert, found, table, (*at, "columns"), findings)
     name = f"{found.schema}.{found.name}"
     if not found.insertable:

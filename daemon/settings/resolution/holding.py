@@ -15,6 +15,7 @@ from daemon.ports.database import TableDescription
 from daemon.ports.salesforce import ObjectDescription
 from daemon.settings.errors import Problem
 from daemon.settings.models import Settings
+from daemon.settings.resolution.findings import RIGHTS, TABLES
 from daemon.settings.resolution.order import ordered
 from daemon.settings.resolve import LeftOut, held_fields, resolve_without
 from daemon.settings.step_rules import direction_of
@@ -85,6 +86,8 @@ class _Search:
             case _:
                 return False
         match rest:
+            case ["actions", *_] if problem.about in (TABLES, RIGHTS):
+                pass  # an action never holds its record back: the run fails by itself, and is kept
             case ["fields"]:  # a create lacks something: by itself a matter of each create, which is parked
                 held = any(owner == index for owner, _ in self._fields)
                 if held:

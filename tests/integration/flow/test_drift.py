@@ -11,7 +11,8 @@ from daemon.flow.drift import watch as watching
 from daemon.flow.gaps import close_filled
 from daemon.operations.status import status
 from tests.integration.flow.conftest import MakeRoad
-from tests.integration.flow.drifting import Drifting, drifting, in_force
+from tests.integration.flow.drifting import TEXT, Drifting, drifting, in_force
+from tests.support.road import Road
 
 
 async def hide(scene: Drifting, field: str, *, readable: bool = False, editable: bool = False) -> None:
@@ -277,3 +278,24 @@ async def test_a_doubt_wakes_the_watch(make_road: MakeRoad, monkeypatch: pytest.
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     assert watching.EVERY <= 60, "what nobody stumbles over is noticed within a minute"
+
+
+async def test_a_dropped_table_of_an_action_holds_no_record_and_its_run_is_kept(
+    make_road: MakeRoad, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acting = "    actions:\n      - name: tell\n        do: { insert: { table: app.told, columns: { company: $key } } }\n"
+    monkeypatch.setattr("tests.integration.flow.drifting.TEXT", TEXT + acting)
+
+    async def with_table() -> Road:
+        road = await make_road()
+        await road.app.execute("CREATE TABLE app.told (company text)")
+        return road
+
+    scene = await drifting(with_table)
+    road = scene.road
+    await road.app.execute("DROP TABLE app.told")
+    assert await scene.look() == ()
+    await scene.company(Name="Bolt")
+    assert [row["name"] for row in await road.rows("company")] == ["Bolt"]
+    [kept] = (await road.outbox.list()).items
+    assert (kept["action"], kept["code"]) == ("tell", "42P01")

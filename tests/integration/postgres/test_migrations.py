@@ -10,6 +10,7 @@ from adapters.postgres import queries
 from adapters.postgres.database import PostgresDatabase
 from adapters.postgres.housekeeping import Retention, keep_house, remember_instance
 from adapters.postgres.pool import Pool
+from adapters.postgres.session import Purpose
 from daemon.domain.failure import ConfigurationError, TryLaterError, UnreachableError
 from daemon.ports.database import Database
 from tests.integration.postgres.conftest import connector_to
@@ -241,3 +242,21 @@ async def test_one_who_may_not_make_a_schema_is_told_so(database: str) -> None:
     finally:
         await admin.execute("DROP ROLE isthmus_poor")
         await admin.close()
+
+
+async def test_a_migration_may_take_longer_than_a_statement_of_the_daemon(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Pool(connector_to(database)) as pool:
+        await PostgresDatabase(pool).migrate()
+    long = [*queries.migrations(), (NEWEST + 1, "long", "SELECT pg_sleep(0.5)")]
+    monkeypatch.setattr("adapters.postgres.migrate.migrations", lambda: long)
+    connector = connector_to(database)
+    connector.arguments["command_timeout"] = 0.3
+    monkeypatch.setattr(
+        "adapters.postgres.pool.PoolSettings.parameters", lambda *_: {"statement_timeout": "200"}
+    )
+    async with Pool(connector) as pool:
+        assert await PostgresDatabase(pool).migrate() == [NEWEST + 1]
+        async with pool.session() as session:
+            assert await session.value(Purpose.ADMIN, "SHOW statement_timeout") == "200ms"

@@ -104,7 +104,7 @@ async def test_a_mark_that_cannot_be_written_is_told() -> None:
 
 @pytest.mark.parametrize(
     "marker",
-    [None, replace(MARKER, createable=False), replace(MARKER, fields={KEY: MARKER.fields[KEY]})],
+    [None, replace(MARKER, queryable=False), replace(MARKER, fields={KEY: MARKER.fields[KEY]})],
 )
 async def test_without_the_object_nothing_is_written_and_nobody_refused(
     marker: ObjectDescription | None,
@@ -112,6 +112,18 @@ async def test_without_the_object_nothing_is_written_and_nobody_refused(
     known = OneRecord(holder=THEIRS)
     assert await claimed(org(marker), records(known), OURS) is Mark.UNKNOWN
     assert known.writes == []
+
+
+@pytest.mark.requirement("S2-11")
+async def test_a_mark_counts_where_it_may_only_be_read_and_none_is_made_there() -> None:
+    read_only = org(replace(MARKER, createable=False))
+    for act in (looked_up, claimed):
+        with pytest.raises(RefusedError, match="staging"):
+            await act(read_only, records(OneRecord(holder=THEIRS)), OURS)
+        assert await act(read_only, records(OneRecord(holder=OURS)), OURS) is Mark.OURS
+    free = OneRecord()
+    assert await claimed(read_only, records(free), OURS) is Mark.UNKNOWN
+    assert free.writes == []
 
 
 @pytest.mark.requirement("S2-11")

@@ -15,7 +15,7 @@ from daemon.runtime.runner import run
 from daemon.runtime.shutdown import Shutdown, StopRequestedError
 
 PROGRAM = """
-import asyncio, sys, threading, time
+import asyncio, fcntl, pty, sys, termios, threading, time
 from daemon.runtime.clock import SystemClock
 from daemon.runtime.logs import configure_logs
 from daemon.runtime.redaction import Redaction
@@ -25,6 +25,10 @@ from daemon.runtime.supervisor import Supervisor
 
 configure_logs(style="console", redaction=Redaction())
 stop: Shutdown
+
+if sys.argv[3:] == ["terminal"]:
+    terminal = pty.openpty()
+    fcntl.ioctl(terminal[1], termios.TIOCSCTTY, 0)
 
 async def drains():
     await stop.requested.wait()
@@ -61,9 +65,11 @@ sys.exit(run(main))
 
 
 @contextmanager
-def started(task: str, drain: float) -> Iterator[subprocess.Popen[str]]:
+def started(task: str, drain: float, *more: str) -> Iterator[subprocess.Popen[str]]:
+    """The program, without a terminal unless `more` says `terminal`."""
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, task, str(drain)],
+        [sys.executable, "-c", PROGRAM, task, str(drain), *more],
+        start_new_session=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -79,7 +85,7 @@ def started(task: str, drain: float) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_the_first_signal_drains_and_exits_0(number: signal.Signals) -> None:
-    with started("drains", 5) as process:
+    with started("drains", 5, "terminal") as process:
         process.send_signal(number)
         out, _ = process.communicate(timeout=5)
         assert (process.returncode, out.split()) == (0, ["stopping", "drained", "done"])
@@ -142,9 +148,20 @@ def test_a_stop_is_not_disturbed_by_a_log_that_nobody_reads() -> None:
 
 
 def test_a_closed_terminal_that_says_so_twice_does_not_cut_the_drain_short() -> None:
+    with started("drains", 5, "terminal") as process:
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGHUP)
+        out, _ = process.communicate(timeout=5)
+        assert (process.returncode, out.split()) == (0, ["stopping", "drained", "done"])
+
+
+def test_without_a_terminal_a_hangup_ends_nothing_and_is_told() -> None:
+    """A service manager that reloads a daemon which stands by, or waits to begin."""
     with started("drains", 5) as process:
         process.send_signal(signal.SIGHUP)
-        process.send_signal(signal.SIGHUP)
+        assert process.stderr is not None
+        assert "hangup_ignored" in process.stderr.readline()
+        process.terminate()
         out, _ = process.communicate(timeout=5)
         assert (process.returncode, out.split()) == (0, ["stopping", "drained", "done"])
 
@@ -152,7 +169,7 @@ def test_a_closed_terminal_that_says_so_twice_does_not_cut_the_drain_short() -> 
 def test_who_was_started_to_outlive_the_terminal_does() -> None:
     former = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does; a child inherits it
     try:
-        with started("drains", 5) as process:
+        with started("drains", 5, "terminal") as process:
             process.send_signal(signal.SIGHUP)
             process.terminate()
             out, error = process.communicate(timeout=5)

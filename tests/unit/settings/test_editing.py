@@ -216,3 +216,41 @@ def test_a_step_is_edited_in_the_last_file_that_holds_it(tmp_path: Path) -> None
     edited = edit([base, over], lambda d: d.set((*place_of(d, "steps", "people"), "direction"), "push"), {})
     assert edited.path == over
     assert [step.direction.value for step in edited.settings.steps] == ["two_way", "push"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("f:  # see: it\n  sql: x\nb: 2\n", "f: { sql: new }  # see: it\nb: 2\n"),
+        ("f:\n  # see: it\n  sql: x\nb: 2\n", "f: { sql: new }\n  # see: it\nb: 2\n"),
+        ("f :\n  sql: |\n    a: 1\nb: 2\n", "f : { sql: new }\nb: 2\n"),
+        ("f:\r\n  # see: it\r\n  sql: x\r\nb: 2\r\n", "f: { sql: new }\r\n  # see: it\r\nb: 2\r\n"),
+    ],
+)
+def test_a_value_goes_behind_its_key_and_into_no_comment(before: str, after: str) -> None:
+    edited = draft(before)
+    edited.set(("f",), {"sql": "new"})
+    assert edited.text == after
+    assert edited.value(("f",)) == {"sql": "new"}
+    assert edited.value(("b",)) == 2
+
+
+def test_the_last_entry_leaves_an_empty_list_behind_its_key_and_the_comment() -> None:
+    edited = draft("steps:\n  # ours: mine\n  - name: a\n    direction: pull\nb: 2\n")
+    edited.remove(("steps", 0))
+    assert edited.text == "steps: []\n  # ours: mine\nb: 2\n"
+    assert edited.value(("steps",)) == []
+    nested = draft("x:\n  - a: 1\n  - b: 2\n")
+    nested.remove(("x", 1, "b"))
+    assert nested.text == "x:\n  - a: 1\n  - {}\n"
+
+
+def test_what_cannot_be_found_again_after_it_was_set_is_refused() -> None:
+    text = "? f # a: key\n: { sql: x }\nb: 2\n"
+    edited = draft("? f # a: key\n:\n  sql: x\nb: 2\n")
+    with pytest.raises(RefusedError, match="f could not be set"):
+        edited.set(("f",), 1)
+    assert edited.text == "? f # a: key\n:\n  sql: x\nb: 2\n"
+    known = draft(text)
+    known.set(("f",), 1)
+    assert known.value(("f",)) == 1

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from daemon.domain.action import InsertRow
 from daemon.domain.drift import KnownSteps
 from daemon.ports.database import TableDescription
 from daemon.ports.salesforce import ObjectDescription
 from daemon.settings.resolution.holding import Holding, resolve_holding
-from tests.unit.settings.sample import ACCOUNT, COMPANIES, OBJECTS, TABLES, settings
+from tests.unit.settings.sample import ACCOUNT, COMPANIES, OBJECTS, TABLES, a_table, column, settings
 from tests.unit.settings.test_resolve import account, companies
 
 TWO_WAY = ("direction: pull }", "direction: two_way }")
@@ -124,3 +125,18 @@ def test_longer_text_and_more_digits_are_taken_silently() -> None:
     found = held(tables=companies(replace(COMPANIES.columns["revenue"], type="numeric(20,4)")))
     assert found.drifts == ()
     assert found.known["accounts"].fields["AnnualRevenue"].postgres == "numeric(20,4)"
+
+
+def test_an_action_whose_table_is_gone_or_closed_holds_no_step() -> None:
+    here = "    depends_on: [accounts]\n"
+    insert = "{ insert: { table: crm.log, columns: { person: $key } } }"
+    changes = ((here, f"{here}    actions:\n      - {{ name: tell, do: {insert} }}\n"),)
+    table = a_table("log", column("person", "bigint"))
+    known = resolve_holding(settings(*changes), OBJECTS, {**TABLES, "crm.log": table}, {}).known
+    for tables in (TABLES, {**TABLES, "crm.log": replace(table, insertable=False)}):
+        found = held(tables=tables, known=known, changes=changes)
+        assert found.drifts == ()
+        assert found.steps is not None
+        [action] = found.steps.by_name["people"].actions
+        assert action.target == InsertRow("crm.log", {"person": "$key"})
+        assert held(tables=tables, known={}, changes=changes).steps is None, "a mistake where it never worked"

@@ -33,6 +33,13 @@ DELETE FROM isthmus.link WHERE id = ANY ($1::bigint[])
 -- name: count_links
 SELECT coalesce(sum(linked), 0)::bigint FROM isthmus.link_tally WHERE step = $1
 
+-- name: links_of_other_pairs
+SELECT k.step, k.object, k.pg_table AS "table", count(*) AS links
+FROM isthmus.link AS k
+INNER JOIN unnest($1::text[], $2::text[], $3::text[]) AS s (step, object, pg_table) ON s.step = k.step
+WHERE k.state = 'linked' AND (k.object, k.pg_table) <> (s.object, s.pg_table)
+GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+
 -- name: links_by_id
 SELECT * FROM isthmus.link WHERE id = ANY ($1::bigint[]) ORDER BY id FOR NO KEY UPDATE
 
