@@ -308,6 +308,9 @@ class MemoryUnit:
         return len(released)
 
     def _put(self, change: Change) -> None:
+        before = self._transaction.changes.get(change.id)
+        if before is None or before.state is not change.state:
+            change = replace(change, since=self._transaction.database.now())
         self._transaction.changes.put(change.id, change)
         if change.state is ChangeState.PENDING and change.due is None:
             self._transaction.rings = True

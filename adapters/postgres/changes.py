@@ -40,6 +40,7 @@ def change_of(record: Mapping[str, Any]) -> Change:
         advice=record["advice"],
         waiting_for=record["waiting_for"],
         suspicion=None if record["suspicion"] is None else Suspicion(record["suspicion"]),
+        since=record["since"],
     )
 
 

@@ -60,7 +60,8 @@ class Change:
     `values` are raw values of the fields that changed: Salesforce field names on the Salesforce side, column names
     with PostgreSQL's own text on the PostgreSQL side. `complete` says that `values` is the whole record. `at` is the
     commit time at its source (whole seconds from Salesforce). `id` is 0 for a change that is not stored.
-    `sent` are the canonical values of a write whose outcome is not known. `suspicion` says in what company it may be sent.
+    `sent` are the canonical values of a write whose outcome is not known. `since` is the time at which a stored change
+    came into its state, by the database's clock: for one that was sent, right before it left. `suspicion` says in what company it may be sent.
     """
 
     step: str
@@ -85,3 +86,4 @@ class Change:
     advice: str | None = None
     waiting_for: str | None = None
     suspicion: Suspicion | None = None
+    since: datetime | None = field(default=None, compare=False)

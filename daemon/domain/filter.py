@@ -12,6 +12,9 @@ from typing import Final
 
 _WORD: Final = re.compile(r'"(?:[^"]|"")+"|[A-Za-z_\u0080-\U0010ffff][\w$]*')
 _TEXT: Final = re.compile(r"'(?:[^']|'')*'")
+_BEHIND: Final = re.compile(rf"\s*\.\s*({_WORD.pattern})")
+_OPAQUE: Final = re.compile(r"\bE'|\bU&['\"]|\$|--|/\*", re.IGNORECASE)
+"""Texts with escapes, names with escapes, texts in dollars, comments: what stands in such a condition is not looked into."""
 _NUMBER: Final = re.compile(r"[+-]?\d{1,30}(?:\.\d{1,30})?")
 _BARE: Final = re.compile(
     r"true|false|null|[A-Z_]+(?::\d{1,4})?|\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\dZ)?", re.ASCII
@@ -100,16 +103,32 @@ def together(conditions: Sequence[str]) -> str:
 
 
 def columns_named(condition: str, table: str, columns: Iterable[str]) -> tuple[str, ...]:
-    """The columns that a condition may look at: every one whose name stands in it, and all if the table's own name does.
+    """The columns that a condition may look at: every one whose name stands in it.
 
-    A few too many cost a captured change that changes nothing; one too few would lose a change.
+    All of them, if the table's own name does without one of its columns behind it (`is_vip(person)`, `person.*`, `person.is_vip`), or
+    if the condition is written so that its names are not easily told from its texts. A few too many cost a captured change that
+    changes nothing; one too few would lose a change.
     """
-    words = _WORD.findall(_TEXT.sub("''", condition))
-    named = {word[1:-1].replace('""', '"') if word.startswith('"') else word.lower() for word in words}
     known = tuple(columns)
-    qualifier = re.search(rf'\b{re.escape(table)}\b"?\s*\.', condition, re.IGNORECASE)
-    whole = table in named and qualifier is None
-    return known if whole else tuple(column for column in known if column in named)
+    if _OPAQUE.search(condition):
+        return known
+    text = _TEXT.sub("''", condition)
+    words = list(_WORD.finditer(text))
+    if any(_name(word[0]) == table and _column_behind(text, word.end()) not in known for word in words):
+        return known
+    named = {_name(word[0]) for word in words}
+    return tuple(column for column in known if column in named)
+
+
+def _name(word: str) -> str:
+    """What a word of SQL names."""
+    return word[1:-1].replace('""', '"') if word.startswith('"') else word.lower()
+
+
+def _column_behind(text: str, end: int) -> str | None:
+    """What is named behind the dot that follows there; None if no dot does, or no name."""
+    found = _BEHIND.match(text, end)
+    return None if found is None else _name(found[1])
 
 
 STANDARD_FILTERS: Final = ("all", "with_email", "recently_changed")

@@ -18,7 +18,7 @@ from daemon.flow.parts import Parts
 from daemon.flow.reading import read_fields
 from daemon.ports.salesforce import CONDITIONAL, CONDITIONAL_MOST, RecordWrite, WriteResult
 from daemon.reconcile.batching import Lane, Parcel, Portion, lanes
-from daemon.reconcile.pace import LARGEST, affordable, divisible, turned_away
+from daemon.reconcile.pace import LARGEST, SMALLER_AT_MOST, affordable, divisible, narrowed, turned_away
 from daemon.reconcile.remedy import backoff
 
 log = structlog.get_logger(__name__)
@@ -34,9 +34,6 @@ HOPELESS: Final = 8
 
 GIVEN_UP: Final = 10
 """So many requests without an answer, and none with: the rest of the round is not sent."""
-
-SMALLER_AT_MOST: Final = 4
-"""So often in a row requests become smaller because they were turned away: a record that it lies in shows, and an outage does no more."""
 
 _NOT_SENT: Final = Failure(
     FailureKind.BUSY,
@@ -75,7 +72,8 @@ class Delivery:
 
     async def run(self, companies: Sequence[int], locks: Sequence[frozenset[str]]) -> list[WriteResult]:
         """A result for each write, in order. `companies` and `locks` belong to the writes, as `Parcel` tells."""
-        size = self._parts.sizes.of(self._step.object, self._step.batch_size)
+        learned = self._parts.sizes.of(self._step.object, self._step.batch_size)
+        size = narrowed(learned, len(self._writes), self._parts.outages.in_a_row(self._step.object))
         parcels = [
             Parcel(write.call, CONDITIONAL_MOST if write.call[0] == CONDITIONAL else most, ids)
             for write, most, ids in zip(self._writes, affordable(companies), locks, strict=True)

@@ -1,10 +1,10 @@
 """What events tell of a write of ours whose answer was lost: whether it was done, and whether somebody came after it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from daemon.domain.canonical import from_salesforce
-from daemon.domain.change import Source
+from daemon.domain.change import Change, Source
 from daemon.domain.value import Value, Values, from_json
 from daemon.flow.cases import Case
 from daemon.flow.parts import Parts
@@ -20,13 +20,18 @@ def told_done(case: Case, offset: float) -> Values:
     """Values of a write in doubt that events told of, not before it can have been sent: it was done, whatever the record holds since."""
     found: dict[str, Value] = {}
     for change in case.doubted:
-        since = corrected(change.at, offset) - PRECISION
+        since = _leaving(change, offset)
         for name, value in (change.sent or {}).items():
             field, sent = case.step.by_name.get(name), from_json(value)
             told = [event.values[name] for event in case.theirs if name in event.values and event.at >= since]
             if field is not None and any(from_salesforce(field, raw).value == sent for raw in told):
                 found[name] = sent
     return found
+
+
+def _leaving(change: Change, offset: float) -> datetime:
+    """The first second in which a change's write can have been done: it had been marked as sent by then, however long before it was captured."""
+    return corrected(change.since or change.at, offset) - PRECISION
 
 
 def untold(parts: Parts, case: Case, known: Values) -> bool:
@@ -38,7 +43,7 @@ def untold(parts: Parts, case: Case, known: Values) -> bool:
     if case.link is None or case.record is None or not case.in_doubt:
         return False
     stamp, newest = case.record.stamp, parts.heard.newest(case.step.object)
-    begun = min(corrected(change.at, parts.skew.offset) for change in case.doubted) - PRECISION
+    begun = min(_leaving(change, parts.skew.offset) for change in case.doubted)
     told = any(event.at >= stamp for event in case.theirs if event.source is Source.STREAM)
     passed = told or (newest is not None and newest > stamp)
     unchanged = case.link.seen is not None and stamp <= case.link.seen

@@ -17,6 +17,7 @@ class Effects:
     """What one settled group leaves to be written beside the rows."""
 
     links: list[Link] = field(default_factory=list)
+    removed: list[int] = field(default_factory=list)
     settled: list[int] = field(default_factory=list)
     deferred: list[Deferral] = field(default_factory=list)
     stored: list[Change] = field(default_factory=list)

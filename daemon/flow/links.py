@@ -14,6 +14,7 @@ from daemon.flow.effects import Effects, reread
 from daemon.flow.pairing import Pair
 from daemon.flow.parts import Parts
 from daemon.flow.unseen import answered
+from daemon.reconcile.renames import is_given_up
 
 
 def account_link(parts: Parts, pair: Pair, effects: Effects, *, failed: bool) -> None:
@@ -43,7 +44,12 @@ def account_link(parts: Parts, pair: Pair, effects: Effects, *, failed: bool) ->
             ]
         case LinkAction.END:
             assert link is not None
-            effects.links.append(ended(link, plan))
+            if is_given_up(link.key):
+                effects.removed.append(
+                    link.id
+                )  # an undelete could not give the key back to the row: it makes another
+            else:
+                effects.links.append(ended(link, plan))
         case LinkAction.MOVE:
             assert link is not None
             target = moved(parts.steps, link, plan)

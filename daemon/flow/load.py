@@ -17,6 +17,7 @@ from daemon.flow.loading.bulk import BulkLoad
 from daemon.flow.loading.page import settle_page
 from daemon.flow.parts import Parts
 from daemon.flow.reading import read_fields
+from daemon.flow.refiltering import conditions
 from daemon.flow.unlinked import enqueue_all_unlinked
 from daemon.ports.failpoints import Failpoint
 from daemon.ports.jobs import JobKind
@@ -42,9 +43,15 @@ class Loader:
         One that cannot be read holds up no other: its failure is noted, and the first one raised when all have had their turn.
         """
         failed: CallFailedError | None = None
-        for step in self._parts.steps.ordered:
-            if step.still or await self._parts.store.first_load(step.name) == "done":
+        for name in [step.name for step in self._parts.steps.ordered]:
+            if await self._parts.store.first_load(name) == "done":
                 continue
+            step = self._parts.steps.by_name.get(
+                name
+            )  # as it is by now: the loads before it may have taken hours
+            if step is None or step.still:
+                continue
+            self._parts.loaded_under[name] = conditions(step)
             try:
                 await self._first_load(step)
             except CallFailedError as error:

@@ -19,6 +19,10 @@ class Outages:
         """Some write of this object was answered."""
         self._rows.pop(name, None)
 
+    def in_a_row(self, name: str) -> int:
+        """How many in a row there are by now."""
+        return self._rows.get(name, (0, 0.0))[0]
+
     def last(self, name: str) -> float | None:
         """When the last of those in a row was, by the monotonic clock; None if there is none."""
         found = self._rows.get(name)

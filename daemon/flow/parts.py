@@ -18,6 +18,9 @@ from daemon.ports.meter import Meter
 from daemon.ports.salesforce import Records
 from daemon.ports.store import Store
 
+Conditions = tuple[str, str]
+"""What a step's filters say: the condition on records and that on rows, each empty where there is none."""
+
 
 class Flight:
     """The Salesforce records (or, for creates, objects) to which a write of ours is under way in this process.
@@ -72,7 +75,7 @@ class Skew:
 class Parts:
     """The ports, the steps in force, and what the stages of one process share.
 
-    `budget` holds back what our share of Salesforce's API calls does not allow. `schema_doubts` is set by whoever met a failure that a changed schema may explain. `writing` is held by every transaction that decides: one at a time, so that two halves of one pair are never
+    `loaded_under` are the filters with which this process began a step's first load. `budget` holds back what our share of Salesforce's API calls does not allow. `schema_doubts` is set by whoever met a failure that a changed schema may explain. `writing` is held by every transaction that decides: one at a time, so that two halves of one pair are never
     decided side by side. `jitter` gives numbers from 0 to 1, `new_id` fresh external ids.
     """
 
@@ -92,6 +95,7 @@ class Parts:
     outages: Outages = field(default_factory=Outages)
     schema_doubts: asyncio.Event = field(default_factory=asyncio.Event)
     budget: Holding = UNLIMITED
+    loaded_under: dict[str, Conditions] = field(default_factory=dict)
 
     @property
     def steps(self) -> Steps:

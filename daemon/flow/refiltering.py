@@ -10,7 +10,7 @@ from daemon.domain.filter import together
 from daemon.domain.gap import GapCause
 from daemon.domain.mapping import Step
 from daemon.flow.gaps import note_opened, open_for_objects
-from daemon.flow.parts import Parts
+from daemon.flow.parts import Conditions, Parts
 from daemon.flow.unlinked import enqueue_all_unlinked
 from daemon.ports.schemas import Kept
 
@@ -21,8 +21,9 @@ NAME: Final = "filters"
 AT_ONCE: Final = 5000
 """Pairs to a transaction that are to be read and compared."""
 
-Filters = Mapping[str, tuple[str, str]]
-"""The conditions on records and on rows of each step that has one."""
+Filters = Mapping[str, Conditions]
+"""The conditions of each step that has one."""
+NONE: Final[Conditions] = ("", "")
 
 
 class Refiltering:
@@ -36,19 +37,23 @@ class Refiltering:
     async def look(self) -> frozenset[str]:
         """Have read and compared what changed filters may take in; the steps. Interrupted, it begins again at the next look.
 
-        A step that stands still, or was never loaded to the end, is left for later: its load does the same.
+        A step that stands still is left for later. So is one that is being loaded, under a filter that was another: part of it is read
+        already. One whose load has not begun needs nothing.
         """
         known = _read(await self._kept.get(NAME)) if self._known is None else self._known
         now = dict(known)
         changed = set()
         for step in self._parts.steps.ordered:
-            mine = (step.soql, _on_rows(step))
-            if mine == known.get(step.name, ("", "")) or step.still:
+            mine = conditions(step)
+            told = known.get(step.name)
+            last = self._parts.loaded_under.get(step.name) if told is None else told
+            if step.still or mine == (told or NONE) == (last or NONE):
                 continue
-            if await self._parts.store.first_load(step.name) == "done":
-                await self._take_in(step, records=mine[0] != known.get(step.name, ("", ""))[0])
+            load = await self._parts.store.first_load(step.name) if mine != last else None
+            if load == "done":
+                await self._take_in(step, records=mine[0] != (last or NONE)[0])
                 changed.add(step.name)
-            now[step.name] = mine
+            now[step.name] = last if load == "running" and last is not None else mine
         if now != known:
             await self._kept.put(NAME, json.dumps(now, sort_keys=True))
         self._known = now
@@ -72,9 +77,10 @@ class Refiltering:
         log.info("filter_changed", step=step.name, pairs=pairs)
 
 
-def _on_rows(step: Step) -> str:
+def conditions(step: Step) -> Conditions:
+    """The conditions of a step's filters."""
     judged = [found.condition for found in (step.push_filter, step.routed_by) if found is not None]
-    return together(judged) if judged else ""
+    return step.soql, together(judged) if judged else ""
 
 
 def _read(text: str | None) -> Filters:

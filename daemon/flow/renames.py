@@ -105,18 +105,21 @@ async def _move_links(
     others = next(iter(by_step.values()))
     gone: list[int] = []
     moved: list[Link] = []
+    stayed: list[Link] = []
     new = {rename.key for renames in by_step.values() for rename in renames}
     for link in links.values():
         key = key_now(link.key, 0, by_step.get(link.step, others))
-        if key == link.key:
-            continue
-        if link.state is LinkState.TOMBSTONE and key not in new:
+        if key == link.key:  # there and back: nothing moves, and children may wait for it all the same
+            stayed.append(link)
+        elif link.state is LinkState.TOMBSTONE and key not in new:
             gone.append(link.id)  # its key was taken: an undelete could not give it back to the row
         else:
             moved.append(replace(link, key=key))
     await unit.remove_links(gone)
     await unit.put_links(moved)
     found = [
-        name for link in moved for name in (link.sf_id, f"{link.step}:{link.key}", f"{link.table}:{link.key}")
+        name
+        for link in (*moved, *stayed)
+        for name in (link.sf_id, f"{link.step}:{link.key}", f"{link.table}:{link.key}")
     ]
     await unit.release_waiting(found)  # children that could not say which row or record is their parent

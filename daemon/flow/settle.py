@@ -358,6 +358,8 @@ def _write_down(
 
 
 async def _store(parts: Parts, unit: Unit, step: Step, effects: Effects) -> None:
+    if effects.removed:
+        await unit.remove_links(effects.removed)
     await unit.put_links(effects.links)
     await parts.failpoints.reach(Failpoint.LINKS_WRITTEN)
     if effects.runs:

@@ -20,6 +20,12 @@ MOST_TRIES: Final = 5
 CAUTIOUS_CALLS: Final = 100
 """At most about so many requests of one round are spent on records under suspicion."""
 
+SMALLER_AT_MOST: Final = 4
+"""So often in a row the size is learned to be smaller because requests were turned away: an outage must not leave it at nothing."""
+
+OUTAGE_CALLS: Final = 20
+"""At most about so many requests of one round are spent on finding a record for which alone Salesforce is unavailable."""
+
 _STEP: Final = 4
 _GROWTH: Final = 20
 _DIVISIBLE: Final = frozenset({FailureKind.REJECTED, FailureKind.DEFECT, FailureKind.CONFIGURATION})
@@ -33,6 +39,15 @@ def shrunk(size: int) -> int:
 def grown(size: int, most: int) -> int:
     """The size after a clean round: a twentieth of the most that it may be is added."""
     return min(most, size + max(1, most // _GROWTH))
+
+
+def narrowed(size: int, waiting: int, in_a_row: int) -> int:
+    """The size of one round after so many in a row in which no write was answered: halved on, down to single records.
+
+    It may lie in one record, and others must not wait behind it. So that an outage costs few calls, what waits is spread over about
+    `OUTAGE_CALLS` requests and no more.
+    """
+    return max(1, size >> max(0, in_a_row - SMALLER_AT_MOST), min(size, -(-waiting // OUTAGE_CALLS)))
 
 
 def company(changes: Sequence[Change]) -> int:

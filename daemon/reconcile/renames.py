@@ -1,8 +1,13 @@
 """Which row a key meant: an application may rename a row, and give the old key to another one."""
 
+import re
 from collections.abc import Sequence
+from typing import Final
 
 from daemon.domain.change import Change
+
+_UNTIL: Final = " (until change {})"
+_GIVEN_UP: Final = re.compile(r" \(until change \d+\)\Z", re.ASCII)
 
 
 def key_now(key: str, since: int, renames: Sequence[Change]) -> str:
@@ -23,4 +28,9 @@ def key_now(key: str, since: int, renames: Sequence[Change]) -> str:
 
 def given_up(key: str, rename: int) -> str:
     """What a deleted row is called whose key was taken by the rename with this id. One row at most has the name."""
-    return f"{key} (until change {rename})"
+    return f"{key}{_UNTIL.format(rename)}"
+
+
+def is_given_up(key: str) -> bool:
+    """Whether this is what a deleted row is called whose key was taken: no row can have it back."""
+    return _GIVEN_UP.search(key) is not None

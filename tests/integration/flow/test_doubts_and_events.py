@@ -8,6 +8,7 @@ from typing import Any
 from adapters.memory.failures import DEADLOCK, failed
 from adapters.salesforce.faults import unknown_outcome
 from daemon.domain.failure import DatabaseFailedError
+from daemon.domain.policy import ConflictRule, Policy
 from daemon.domain.value import Raw
 from daemon.flow.worker import Worker
 from daemon.ports.failpoints import Failpoint
@@ -15,7 +16,7 @@ from daemon.ports.salesforce import RecordWrite, WriteResult
 from tests.integration.flow.conftest import MakeRoad
 from tests.integration.flow.scenes import LATER, paired_company
 from tests.support.road import Road, shift
-from tests.support.road_steps import COMPANIES
+from tests.support.road_steps import COMPANIES, all_by
 
 NO_REPLY = {"action": "drop_reply", "path": "/composite"}
 
@@ -261,3 +262,44 @@ async def test_a_deletion_that_was_heard_is_not_undone_by_the_same_second_told_a
     await road.listen(apart=True)
     assert await road.rows("company") == []
     assert await road.journal() == [], "a deleted record's row came back, if only for a moment"
+
+
+class Unarrived:
+    """Records whose writes never arrive, which nobody knows."""
+
+    def __init__(self, records: Any) -> None:
+        self._records = records
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._records, name)
+
+    async def write(
+        self, name: str, fields: Sequence[str], writes: Sequence[RecordWrite]
+    ) -> list[WriteResult]:
+        return [WriteResult(id=write.id, failure=unknown_outcome("no answer came")) for write in writes]
+
+
+async def test_a_value_that_somebody_had_set_before_ours_was_sent_is_not_taken_for_ours(
+    make_road: MakeRoad,
+) -> None:
+    """Between its capture and its sending, the org held the same value for a moment: that event tells nothing of our write."""
+    road = await make_road(all_by(COMPANIES, ConflictRule(Policy.POSTGRES)))
+    key, sf_id = await paired_company(road, phone="open")
+    await road.update("company", key, phone="closed")
+    for phone in ("closed", "reopened"):
+        shift(road, LATER)
+        road.org.update("Account", sf_id, {"Phone": phone})
+    shift(road, LATER)
+    road.parts.skew.salesforce = 3 * LATER
+    await road.app.execute(
+        "UPDATE isthmus.change SET at = at - interval '15 seconds'"
+    )  # so long it has waited
+    live = road.worker._live
+    road.worker._live = replace(live, records=Unarrived(live.records))
+    await road.worker.round()
+    assert [change["state"] for change in await road.changes()] == ["sent"]
+    road.worker._live = live
+    await road.listen()
+    await road.settle()
+    assert road.record("Account", sf_id)["Phone"] == "closed"
+    assert (await road.row("company", key) or {})["phone"] == "closed"

@@ -1,14 +1,19 @@
 """Filters: what is outside is neither made nor changed, and what comes in again is compared as if it had never been away."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from adapters.postgres.kept import KeptFacts
-from daemon.domain.filter import Filter
-from daemon.domain.mapping import Step
+from daemon.domain.filter import Filter, columns_named
+from daemon.domain.mapping import Step, Steps
 from daemon.domain.side import Direction
+from daemon.flow.load import Loader
+from daemon.flow.parts import Parts
 from daemon.flow.refiltering import Refiltering
+from daemon.flow.unlinked import enqueue_all_unlinked
 from daemon.operations import record
 from daemon.operations.loading import Wish
 from tests.integration.flow.conftest import MakeRoad
@@ -17,7 +22,7 @@ from tests.integration.flow.test_bulk_load import in_bulk
 from tests.integration.flow.test_comparing import compared
 from tests.integration.flow.test_ordered_loads import loaded, result
 from tests.support.road import Road, shift
-from tests.support.road_steps import COMPANIES
+from tests.support.road_steps import COMPANIES, PEOPLE
 
 BERLIN = Filter("Website LIKE '%.de'")
 IN_TOWN = Filter("city = 'Berlin'", ("city",))
@@ -217,3 +222,83 @@ async def test_a_comparison_calls_nothing_outside_a_difference(make_road: MakeRo
     found = await compared(road, show=5)
     assert found["differences"] == {}
     assert found["explained"]["left_alone"] >= 1
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["city = 'go'", "row_to_json(company.*) ->> 'city' = 'go'", "to_jsonb(company) ->> 'city' = 'go'"],
+)
+async def test_a_column_that_is_not_mapped_brings_its_row_in_however_the_condition_names_it(
+    make_road: MakeRoad, condition: str
+) -> None:
+    judged = Filter(condition, columns_named(condition, "company", ("id", "ext_id", "name", "phone", "city")))
+    road = await make_road(replace(COMPANIES, push_filter=judged))
+    key = await road.insert("company", name="Acme", city="stay")
+    await road.settle()
+    assert road.org.rows("Account") == []
+    await road.update("company", key, city="go")
+    await road.settle()
+    assert [row["Name"] for row in road.org.rows("Account")] == ["Acme"]
+
+
+@pytest.mark.parametrize("looked_before", [True, False])
+async def test_a_filter_that_changes_while_the_first_load_ends_takes_in_what_the_load_left_out(
+    make_road: MakeRoad, monkeypatch: pytest.MonkeyPatch, *, looked_before: bool
+) -> None:
+    road = await make_road(PUSHED)
+    for city in ("Berlin", "Rome"):
+        await road.insert("company", name=city, city=city)
+    await road.app.execute("DELETE FROM isthmus.change")  # they were there before the capture
+    refiltering = Refiltering(road.parts, KeptFacts(road.pool))
+    if looked_before:
+        await refiltering.look()
+
+    async def overtaken(parts: Parts, step: Step) -> int:
+        count = await enqueue_all_unlinked(parts, step)
+        road.parts.in_force.replace(Steps((COMPANIES,)))
+        await refiltering.look()
+        return count
+
+    monkeypatch.setattr("daemon.flow.load.enqueue_all_unlinked", overtaken)
+    await road.load()
+    await road.settle()
+    assert [account["Name"] for account in road.org.rows("Account")] == ["Berlin"]
+    assert await refiltering.look() == {"companies"}
+    await road.settle()
+    assert sorted(str(account["Name"]) for account in road.org.rows("Account")) == ["Berlin", "Rome"]
+    assert await refiltering.look() == frozenset()
+
+
+async def test_a_step_is_loaded_under_the_filter_of_the_hour_in_which_its_load_begins(
+    make_road: MakeRoad,
+) -> None:
+    """The steps before it may take long, and meanwhile its filter was changed and looked at."""
+    road = await make_road(COMPANIES, replace(PEOPLE, push_filter=Filter("last_name = 'In'", ("last_name",))))
+    await road.insert("person", last_name="Out")
+    await road.app.execute("DELETE FROM isthmus.change")
+    refiltering = Refiltering(road.parts, KeptFacts(road.pool))
+
+    async def first_load(step: str) -> str | None:
+        found = await road.parts.store.first_load(step)
+        if step == "companies":
+            road.parts.in_force.replace(Steps((COMPANIES, PEOPLE)))
+            await refiltering.look()
+        return found
+
+    store: Any = Asking(road.parts.store, first_load)
+    loader = Loader(replace(road.parts, store=store), bulk_from=10**9)
+    await loader.first_loads()
+    await road.settle()
+    assert [person["LastName"] for person in road.org.rows("Contact")] == ["Out"]
+    assert await refiltering.look() == frozenset()
+
+
+class Asking:
+    """A store that is asked for the state of a first load through a function."""
+
+    def __init__(self, store: Any, first_load: Callable[[str], Awaitable[str | None]]) -> None:
+        self._store = store
+        self.first_load = first_load
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)

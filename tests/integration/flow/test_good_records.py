@@ -16,6 +16,7 @@ from daemon.domain.policy import ConflictRule, Policy
 from daemon.flow.cases import look_back
 from daemon.flow.delivery import HOPELESS
 from daemon.ports.salesforce import RecordWrite, WriteResult
+from daemon.reconcile.pace import OUTAGE_CALLS
 from tests.integration.flow.conftest import MakeRoad
 from tests.integration.flow.drifting import drifting
 from tests.integration.flow.scenes import paired_company
@@ -118,6 +119,32 @@ async def test_a_record_for_which_alone_salesforce_is_unavailable_is_found(make_
     assert len(road.org.rows("Account")) == 207
     (left,) = await road.changes()
     assert (left["state"], left["code"]) == ("parked", "SERVER_UNAVAILABLE")
+
+
+async def test_few_good_records_do_not_wait_behind_one_for_which_alone_salesforce_is_unavailable(
+    make_road: MakeRoad,
+) -> None:
+    road = await make_road(PATIENT)
+    between = Between(road, AWAY)
+    road.reborn(records=between)
+    await _insert(road, [1], 10)
+    for _ in range(12):
+        await road.worker.round()
+    assert len(road.org.rows("Account")) == 9
+    assert {("bad" in change["new"]) for change in await road.changes()} == {True}
+
+
+async def test_a_long_outage_costs_few_calls_to_a_round(make_road: MakeRoad) -> None:
+    road = await make_road(PATIENT)
+    between = Between(road, AWAY)
+    road.reborn(records=between)
+    await _insert(road, range(1, 101), 100)
+    for _ in range(12):
+        await road.worker.round()
+    between.sizes.clear()
+    await road.worker.round()
+    assert 1 < len(between.sizes) <= OUTAGE_CALLS
+    assert road.parts.sizes.of("Account", 200) >= 12, "nor are requests tiny for long after it"
 
 
 class Down(Between):

@@ -350,3 +350,41 @@ async def test_a_row_that_is_being_renamed_is_not_linked_by_an_operator(make_roa
     await _renamed(road, (key, "777"))
     with pytest.raises(TryLaterError, match="777"):
         await linking.create(road.office, "companies", "777", other, "none", "ann")
+
+
+async def test_a_child_does_not_wait_on_for_a_parent_that_was_renamed_there_and_back(
+    make_road: MakeRoad,
+) -> None:
+    road = await make_road(COMPANIES, PEOPLE)
+    key, account = await paired_company(road)
+    await road.app.execute("ALTER TABLE app.person DROP CONSTRAINT IF EXISTS person_company_fkey")
+    await _renamed(road, (key, "777"), ("777", key))
+    await _put_off(road)
+    await road.insert("person", last_name="Child", company=int(key))
+    await road.settle()
+    assert [change["state"] for change in await road.changes() if change["step"] == "people"] == ["held"]
+    await road.app.execute("UPDATE isthmus.change SET due = NULL WHERE step = 'companies'")
+    await road.settle()
+    assert [person["AccountId"] for person in road.org.rows("Contact")] == [account]
+
+
+@pytest.mark.parametrize("heard_first", [False, True])
+async def test_a_record_comes_back_though_its_row_s_key_was_taken(
+    make_road: MakeRoad, heard_first: bool
+) -> None:
+    road = await make_road(COMPANIES)
+    (one, first), (other, second) = await _pairs(road, "One", "Other")
+    await road.app.execute("DELETE FROM app.company WHERE id = $1", int(other))
+    await _renamed(road, (one, other))
+    if heard_first:
+        shift(road, 5.0)
+        road.org.delete("Account", second)
+        await road.listen()
+    await road.settle()
+    assert {link.sf_id: link.key for link in await road.links()} == {first: other}
+    shift(road, 5.0)
+    road.org.undelete(second)
+    await road.settle()
+    assert sorted(str(row["name"]) for row in await road.rows("company")) == ["One", "Other"]
+    assert {link.sf_id: link.key for link in await road.links()}[first] == other
+    assert await road.changes() == []

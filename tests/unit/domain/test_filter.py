@@ -92,7 +92,29 @@ def test_the_columns_that_a_condition_may_look_at() -> None:
     columns = ("id", "city", "Total Sum", "email")
     assert columns_named("CITY = 'email' AND \"Total Sum\" > 1", "person", columns) == ("city", "Total Sum")
     assert columns_named("person.city = 'x'", "person", columns) == ("city",)
-    assert columns_named("is_vip(person)", "person", columns) == columns
+    assert columns_named("app.person.city = 'x'", "person", columns) == ("city",)
+    assert columns_named("email = 'person'", "person", columns) == ("email",)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "is_vip(person)",
+        "row_to_json(person.*) ->> 'city' = 'Berlin'",
+        "person.email <> '' AND to_jsonb(person) ->> 'city' = 'Berlin'",
+        "person.is_vip",
+        'is_vip("person")',
+        "email <> E'\\'' AND city = 'Berlin' AND email <> E'\\''",
+        "email <> e'\\'' AND city = 'Berlin' AND email <> e'\\''",
+        "U&\"c\\0069ty\" = 'Berlin'",
+        "email <> $$'$$ AND city = 'Berlin' AND email <> $$'$$",
+        "email <> '' /* ' */ AND city = 'Berlin' /* ' */",
+        "email <> '' -- '\n AND city = 'Berlin' -- '",
+    ],
+)
+def test_a_condition_whose_columns_cannot_be_told_may_look_at_all(condition: str) -> None:
+    columns = ("id", "city", "Total Sum", "email")
+    assert columns_named(condition, "person", columns) == columns
 
 
 def test_a_step_with_filters_reads_each_record_and_every_column_that_is_judged() -> None:

@@ -15,11 +15,14 @@ from daemon.reconcile.batching import Parcel, lanes, lockable
 from daemon.reconcile.pace import (
     CAUTIOUS_CALLS,
     LARGEST,
+    OUTAGE_CALLS,
+    SMALLER_AT_MOST,
     affordable,
     blamed,
     company,
     divisible,
     grown,
+    narrowed,
     shrunk,
     suspicion,
     tries,
@@ -184,3 +187,11 @@ def test_a_lock_is_tried_five_times() -> None:
     assert next_try(FailureKind.TRANSIENT, paced(Retry(), Reason.ROW_LOCK), 3, 1.0).parked is False
     assert next_try(FailureKind.TRANSIENT, paced(Retry(), Reason.ROW_LOCK), 4, 1.0).parked is True
     assert paced(Retry(), Reason.TRANSPORT) == Retry()
+
+
+def test_what_waits_in_an_outage_goes_out_in_ever_smaller_company_and_in_few_requests() -> None:
+    rows = range(SMALLER_AT_MOST, SMALLER_AT_MOST + 6)
+    assert [narrowed(12, 10, row) for row in (0, *rows)] == [12, 12, 6, 3, 1, 1, 1]
+    assert [narrowed(12, 100, row) for row in rows] == [12, 6, 5, 5, 5, 5]
+    assert narrowed(12, 10_000, 40) == 12
+    assert -(-100 // narrowed(12, 100, 40)) == OUTAGE_CALLS

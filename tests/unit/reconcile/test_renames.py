@@ -6,7 +6,7 @@ import pytest
 
 from daemon.domain.change import Change, ChangeKind, Source
 from daemon.domain.side import Side
-from daemon.reconcile.renames import given_up, key_now
+from daemon.reconcile.renames import given_up, is_given_up, key_now
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -44,3 +44,9 @@ def test_a_key_means_the_row_that_had_it(key: str, since: int, moves: list[Chang
 def test_two_rows_that_gave_up_one_key_are_called_differently() -> None:
     moves = renames((10, "a", "k"), (20, "b", "k"))
     assert key_now("k", 0, moves) != key_now("k", 15, moves) != "k"
+
+
+@pytest.mark.parametrize("key", ["2", '["a","2"]', "2 (until change x)", "(until change 2) 3"])
+def test_a_key_that_was_given_up_is_told_from_any_other(key: str) -> None:
+    assert is_given_up(given_up(key, 6))
+    assert not is_given_up(key)
