@@ -50,7 +50,7 @@ async def test_a_refused_record_is_tried_again_each_hour_until_it_passes(make_ro
         assert (parked["key"], parked["code"], parked["message"]) == (
             key,
             "FIELD_CUSTOM_VALIDATION_EXCEPTION",
-            "No",
+            "No (sent: Phone = 'bad')",
         )
         assert 3500 < (parked["due"] - road.parts.database_now()).total_seconds() <= 3600, refused
         await road.app.execute("UPDATE isthmus.change SET due = now()")  # the hour is over
