@@ -2,7 +2,7 @@
 
 Without arguments, first a gate: the tests of the pure core alone must reach every branch of it,
 with examples chosen the same way each time so that the figure does not waver.
-Then everything, on two workers; a file's tests stay on one worker, for they share a server.
+Then everything but the unit tests, which have just been run, on two workers; a file's tests stay on one worker, for they share a server.
 With arguments, pytest gets them and nothing else is run. `tests.prove` runs chosen tests deeper, with far more examples and
 seeded histories.
 """
@@ -18,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ("daemon.domain", "daemon.reconcile")
 CORE_TESTS = ("tests/unit", "tests/property")
+REST = ("-n", "2", "--dist", "loadfile", "--ignore=tests/unit")
 DEEP_SEEDS = "500000"
 _GATE_SEEDS = "500"  # of the seeded histories: enough to reach every branch, few enough to measure
 
@@ -53,7 +54,7 @@ def everything(chosen: Sequence[str], *, deep: bool) -> int:
         seeds = os.environ.get("ISTHMUS_SEEDS", DEEP_SEEDS)
         environment = {"ISTHMUS_SEEDS": seeds, "ISTHMUS_CELLS": os.environ.get("ISTHMUS_CELLS", "all")}
     print(f"suite: to draw the same again, give pytest {again}")
-    return run_pytest([*again.split(), *(chosen or ("-n", "2", "--dist", "loadfile"))], **environment)
+    return run_pytest([*again.split(), *chosen], **environment)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"suite: every branch of {' and '.join(CORE)}, by {' and '.join(CORE_TESTS)} alone")
         if status := gate():
             return status
-    return everything(arguments, deep=False)
+    return everything(arguments or REST, deep=False)
 
 
 if __name__ == "__main__":
