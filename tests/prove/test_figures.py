@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.prove.figure import Figure, Seen, Stage, Weight
+from tests.prove.lost_replies import creating
 from tests.prove.one import measured
 from tests.prove.register import FIGURES
 from tests.prove.schedule import ROOT, Measured, Run
 from tests.prove.table import ProgressLine, document
+from tests.simulation.defects import DEFECTS
 from tests.support.databases import Databases
 
 LONG = frozenset({"R2", "R3", "R4", "R7", "R8", "R9", "R10", "R11", "R12", "R13", "R15", "R17", "R22"})
@@ -32,6 +34,14 @@ async def test_a_figure_keeps_its_bar(figure: Figure, tmp_path: Path, databases:
     seen = await figure.measure(small(tmp_path, lambda: databases))
     assert seen.kept, (seen.figure, *seen.notes)
     assert re.search(r"\d", seen.figure)
+
+
+def test_duplicates_after_a_lost_reply_would_be_seen() -> None:
+    with DEFECTS["inserts plainly"].planted():
+        histories = [creating(seed) for seed in range(3)]
+    for history in histories:
+        assert history.org.sync_creates > history.inserts
+        assert any(violation.oracle == "links" for violation in history.broken)
 
 
 def test_every_figure_is_named_once_and_explained() -> None:

@@ -139,8 +139,21 @@ async def _in_another_order(
     return list(reversed(await _write(self, name, fields, writes)))
 
 
+async def _all_or_none(
+    self: OrgRecords, name: str, fields: Sequence[str], writes: Sequence[RecordWrite]
+) -> list[WriteResult]:
+    """One record failed, so the whole batch counts as failed and is written again."""
+    results = await _write(self, name, fields, writes)
+    failure = next((result.failure for result in results if result.failure is not None), None)
+    return [WriteResult(id=item.id, failure=failure) for item in writes] if failure is not None else results
+
+
 def _values_without_nulls(step: Step, write: Write) -> dict[str, Raw]:
     return {name: value for name, value in _raw_values(step, write).items() if value is not None}
+
+
+async def _unmarked(self: MemoryStore, sent: Mapping[int, Mapping[str, Raw]], links: Sequence[int]) -> None:
+    """Nothing is written down before a request leaves."""
 
 
 async def _no_precautions(*_: object) -> None:
@@ -242,6 +255,8 @@ DEFECTS: Final[Mapping[str, Defect]] = {
     "takes a refusal for success": Defect("convergence", _WRITTEN, _writing(answered=_refused_is_done)),
     "takes silence for success": Defect("convergence", _WRITTEN, _writing(answered=_silence_is_done)),
     "mixes up results": Defect("convergence", _WRITTEN, _in_another_order),
+    "writes a whole batch again": Defect("vanish", _WRITTEN, _all_or_none),
+    "marks nothing before it sends": Defect("regression", ((MemoryStore, "mark_sent"),), _unmarked),
     "writes losers down too late": Defect("vanish", ((worker, "take_precautions"),), _no_precautions),
     "does not correct the clocks": Defect("winner", ((Skew, "offset"),), property(lambda _: 0.0)),
     "takes the row for the base": Defect("convergence", ((links, "paired"),), _base_from_the_row),
