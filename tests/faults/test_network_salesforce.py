@@ -17,7 +17,9 @@ async def test_f17_the_org_answers_byte_by_byte(net: Between) -> None:
     net.salesforce.weather = Weather(slices=1)
     net.salesforce.reset()
     for marker in (await net.insert(), await net.create()):
-        await net.across(marker, HEALED_SECONDS)  # what was reset begins anew at the pace of the failures before it
+        await net.across(
+            marker, HEALED_SECONDS
+        )  # what was reset begins anew at the pace of the failures before it
     for marker in (await net.insert(), await net.create()):
         await net.across(marker, 30)
     await net.nothing_twice()

@@ -35,7 +35,15 @@ def gate() -> int:
         return run_pytest(
             [
                 *CORE_TESTS,
-                *("-n", "2", "--dist", "loadfile", "--randomly-dont-reset-seed", "--hypothesis-profile=gate", "-q"),
+                *(
+                    "-n",
+                    "2",
+                    "--dist",
+                    "loadfile",
+                    "--randomly-dont-reset-seed",
+                    "--hypothesis-profile=gate",
+                    "-q",
+                ),
                 *(f"--cov={package}" for package in CORE),
                 *("--cov-branch", "--cov-fail-under=100", "--cov-report=term-missing:skip-covered"),
             ],
