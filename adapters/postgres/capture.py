@@ -11,7 +11,7 @@ from dataclasses import replace
 from adapters.postgres.columns import differs, document, key_out, same_key
 from adapters.postgres.documents import encode
 from adapters.postgres.identifiers import filled, literal, qualified
-from adapters.postgres.installing import Finding, Installation, Installed, drop_trigger
+from adapters.postgres.installing import Finding, Installation, Installed, drop_trigger, ending
 from adapters.postgres.joining import JoinCapture
 from adapters.postgres.owned import Guard, guards
 from adapters.postgres.queries import template
@@ -121,6 +121,7 @@ def _body(step: Step) -> str:
     whole = {column: table.types[column] for column in step.own_columns}
     parts = {
         "step": literal(step.name),
+        "ending": ending(step),
         "step_comment": encode(step.name),
         "new_key": key_out("n", table.key),
         "old_key": key_out("o", table.key),

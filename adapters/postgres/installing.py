@@ -24,6 +24,11 @@ _EVENTS: Mapping[str, str] = {
 }
 
 
+def ending(step: Step) -> str:
+    """How every function that captures for a step ends: it rings, and whatever went wrong never reaches the application's statement."""
+    return filled(template("capture_ending"), {"step": literal(step.name)})
+
+
 @dataclass(frozen=True, slots=True)
 class InstalledFunction:
     """A capture function as the catalogue has it."""

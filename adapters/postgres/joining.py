@@ -7,7 +7,7 @@ transaction. So whoever settles that change reads at least what it told of.
 from adapters.postgres.columns import cast_type, key_out, out
 from adapters.postgres.documents import encode
 from adapters.postgres.identifiers import filled, literal, qualified, quoted
-from adapters.postgres.installing import Finding, Installation
+from adapters.postgres.installing import Finding, Installation, ending
 from adapters.postgres.queries import template
 from daemon.domain.mapping import Join, Step
 
@@ -62,6 +62,7 @@ class JoinCapture(Installation):
             template("joined_body"),
             {
                 "step": literal(step.name),
+                "ending": ending(step),
                 "step_comment": encode(step.name),
                 "whose": whose,
                 "person": f"x.{person}",

@@ -116,9 +116,11 @@ class OrgRecords:
         return await self._asked("find", look)
 
     async def meeting(self, name: str, condition: str, ids: Sequence[str]) -> frozenset[str]:
-        raise NotImplementedError(
-            condition
-        )  # no step of a history has a filter: SOQL is for the emulator to judge
+        def look() -> frozenset[str]:
+            met = frozenset(str(row["Id"]) for row in self._side.org.query(f"SELECT Id FROM {name} WHERE {condition}"))
+            return met & frozenset(ids)
+
+        return await self._asked("meeting", look)
 
     async def count(self, name: str, condition: str = "") -> int:
         def look() -> int:
