@@ -117,7 +117,9 @@ class OrgRecords:
 
     async def meeting(self, name: str, condition: str, ids: Sequence[str]) -> frozenset[str]:
         def look() -> frozenset[str]:
-            met = frozenset(str(row["Id"]) for row in self._side.org.query(f"SELECT Id FROM {name} WHERE {condition}"))
+            met = frozenset(
+                str(row["Id"]) for row in self._side.org.query(f"SELECT Id FROM {name} WHERE {condition}")
+            )
             return met & frozenset(ids)
 
         return await self._asked("meeting", look)
