@@ -40,7 +40,8 @@ class MemoryStore:
             for number, values in sent.items():
                 change = transaction.changes.get(number)
                 if change is not None:
-                    since = change.since if change.state is ChangeState.SENT else self._database.now()
+                    again = change.state is ChangeState.SENT and change.sent == values
+                    since = change.since if again else self._database.now()
                     marked = replace(change, state=ChangeState.SENT, due=None, sent=dict(values), since=since)
                     transaction.changes.put(number, marked)
             for number in links:

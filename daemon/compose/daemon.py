@@ -152,7 +152,7 @@ async def _live(
 ) -> None:
     """Run every task until asked to stop, then let the batch in hand end."""
     async with Supervisor(daemon.clock) as background:
-        start_background(daemon, background, notifier, reread, stood_by=standby)
+        await start_background(daemon, background, notifier, reread, stood_by=standby)
         async with Supervisor(daemon.clock) as work:
             work.start("first loads", daemon.engine.load(), eternal=False)
             if not once:

@@ -109,18 +109,16 @@ class Reloading:
             log.error("configuration_refused", why=refused, fix="isthmus config check")
 
 
-async def reload_on_hangup(reloading: Reloading, *, at_once: bool) -> None:
-    """Take up the files at each SIGHUP, for ever; `at_once` also now, for one that stood by while they may have changed.
-
-    With a terminal SIGHUP means that it was closed, and the process ends as before.
-    """
+def hangups() -> asyncio.Event:
+    """An event that SIGHUP sets. With a terminal SIGHUP means that it was closed, and the process ends as before."""
     rung = asyncio.Event()
-    if at_once:
-        with suppress(IsthmusError, CallFailedError):
-            await reloading.reload()
-    if on_a_terminal() or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        await rung.wait()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, rung.set)
+    if not on_a_terminal() and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, rung.set)
+    return rung
+
+
+async def reload_on_hangup(reloading: Reloading, rung: asyncio.Event) -> None:
+    """Take up the files at each SIGHUP, for ever."""
     while True:
         await rung.wait()
         rung.clear()

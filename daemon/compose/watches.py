@@ -1,6 +1,7 @@
 """What runs beside the worker for as long as this process leads: the stream, the watches, the jobs and the housekeeping."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 import structlog
@@ -9,7 +10,7 @@ from adapters.postgres.housekeeping import Retention, keep_house
 from adapters.postgres.kept import KeptFacts
 from adapters.webhook import Poster
 from daemon.compose.assembly import Daemon
-from daemon.compose.reloading import Reloading, reload_on_hangup
+from daemon.compose.reloading import Reloading, hangups, reload_on_hangup
 from daemon.compose.signing import signing_secret
 from daemon.compose.steps import schema_watch
 from daemon.domain.failure import CallFailedError, IsthmusError
@@ -39,7 +40,7 @@ HOUSEKEEPING_EVERY = 6 * 3600.0
 AFTER_A_FAILURE = 1.0
 
 
-def start_background(
+async def start_background(
     daemon: Daemon,
     tasks: Supervisor,
     notifier: Notifier,
@@ -47,56 +48,70 @@ def start_background(
     *,
     stood_by: bool = False,
 ) -> None:
-    """Start what goes on beside the worker. One that `stood_by` reads its files anew: they may have changed since."""
-    clock, health, meter = daemon.clock, daemon.health, daemon.meter
-    stream = Stream(
-        daemon.parts,
-        daemon.settings.salesforce.channel,
-        daemon.sides.source,
-        partial(health.note, Component.SALESFORCE_STREAM),
-    )
-    tasks.start("beat of the event loop", health.beat())
-    tasks.start("lag of the event loop", measure_loop_lag(clock, meter))
-    tasks.start("watchdog of the service manager", notifier.feed_watchdog(clock))
-    tasks.start("probe of the database", health.watch_database(lambda: _probe(daemon)))
-    tasks.start("doorbell", daemon.doorbell.run())
-    tasks.start("lease", daemon.engine.keep_lease())
-    tasks.start("stream of change events", stream.run())
-    tasks.start("watch over the stream", Watermark(daemon.parts, stream.resubscribe).run())
-    tasks.start("gaps", keep_gaps(daemon.parts))
-    tasks.start("sweeps", daemon.engine.sweep())
-    tasks.start("loads of steps let go", daemon.engine.keep_loaded())
-    works: dict[str, Work] = {
-        JobKind.LOAD: daemon.loads.work,
-        JobKind.COMPARE: OrderedComparisons(daemon.parts, daemon.comparisons).work,
-        JobKind.REPAIR: OrderedRepairs(daemon.parts, daemon.comparisons).work,
-    }
-    tasks.start("jobs", JobRunner(daemon.parts, daemon.jobs, works).run())
-    deliveries = Deliveries(
-        daemon.parts, daemon.outbox, Poster(), lambda *named: signing_secret(daemon.settings, *named)
-    )
-    tasks.start("actions", deliveries.run())
-    tasks.start("rolling audit", RollingAudit(daemon.parts, daemon.comparisons).run())
-    tasks.start("delete guards", GuardWatch(daemon.parts, daemon.comparisons).run())
-    tasks.start("API budget", daemon.budget.keep(partial(health.note, Component.SALESFORCE_API)))
-    tasks.start(
-        "watch over the database's history",
-        watch_branches(daemon.parts, daemon.sides.database, stream.resubscribe),
-    )
-    tasks.start("gauges", keep_gauges(daemon.parts, daemon.inspection, daemon.sides.pool.sample))
-    tasks.start("watch over capture", _watch_capture(daemon))
+    """Start what goes on beside the worker. One that `stood_by` first reads its files anew: they may have changed since, and nothing is
+    taken up, sent or forgotten by the former ones.
+    """
+    _start_vital(daemon, tasks, notifier)
     watch = schema_watch(
         daemon.settings,
         daemon.sides,
         daemon.parts,
         KeptFacts(daemon.sides.pool),
-        partial(health.note, Component.SCHEMA),
+        partial(daemon.health.note, Component.SCHEMA),
     )
-    tasks.start("watch over both schemas", watch.run())
     if reread is not None:
+        rung = hangups()
         daemon.configuration = reloading = Reloading(daemon, watch, reread)
-        tasks.start("reload on SIGHUP", reload_on_hangup(reloading, at_once=stood_by))
+        if stood_by:
+            with suppress(IsthmusError, CallFailedError):  # told by `reload`, in the log and in the status
+                await reloading.reload()
+        tasks.start("reload on SIGHUP", reload_on_hangup(reloading, rung))
+    _start_flow(daemon, tasks)
+    tasks.start("watch over both schemas", watch.run())
+
+
+def _start_vital(daemon: Daemon, tasks: Supervisor, notifier: Notifier) -> None:
+    """What keeps the process alive and in the lead."""
+    clock, health = daemon.clock, daemon.health
+    tasks.start("beat of the event loop", health.beat())
+    tasks.start("lag of the event loop", measure_loop_lag(clock, daemon.meter))
+    tasks.start("watchdog of the service manager", notifier.feed_watchdog(clock))
+    tasks.start("probe of the database", health.watch_database(lambda: _probe(daemon)))
+    tasks.start("doorbell", daemon.doorbell.run())
+    tasks.start("lease", daemon.engine.keep_lease())
+    tasks.start("API budget", daemon.budget.keep(partial(health.note, Component.SALESFORCE_API)))
+
+
+def _start_flow(daemon: Daemon, tasks: Supervisor) -> None:
+    """What reads, decides and delivers, by the steps in force."""
+    parts = daemon.parts
+    told = partial(daemon.health.note, Component.SALESFORCE_STREAM)
+    stream = Stream(parts, daemon.settings.salesforce.channel, daemon.sides.source, told)
+    tasks.start("stream of change events", stream.run())
+    tasks.start("watch over the stream", Watermark(parts, stream.resubscribe).run())
+    tasks.start("gaps", keep_gaps(parts))
+    tasks.start("sweeps", daemon.engine.sweep())
+    tasks.start("loads of steps let go", daemon.engine.keep_loaded())
+    works: dict[str, Work] = {
+        JobKind.LOAD: daemon.loads.work,
+        JobKind.COMPARE: OrderedComparisons(parts, daemon.comparisons).work,
+        JobKind.REPAIR: OrderedRepairs(parts, daemon.comparisons).work,
+    }
+    tasks.start("jobs", JobRunner(parts, daemon.jobs, works).run())
+    secrets = partial(_signing_secret, daemon)
+    tasks.start("actions", Deliveries(parts, daemon.outbox, Poster(), secrets).run())
+    tasks.start("rolling audit", RollingAudit(parts, daemon.comparisons).run())
+    tasks.start("delete guards", GuardWatch(parts, daemon.comparisons).run())
+    branches = watch_branches(parts, daemon.sides.database, stream.resubscribe)
+    tasks.start("watch over the database's history", branches)
+    tasks.start("gauges", keep_gauges(parts, daemon.inspection, daemon.sides.pool.sample))
+    tasks.start("watch over capture", _watch_capture(daemon))
     tasks.start("housekeeping", _keep_house(daemon))
+
+
+def _signing_secret(daemon: Daemon, step: str, action: str) -> str | None:
+    """By the configuration that is in force when it is asked for."""
+    return signing_secret(daemon.settings, step, action)
 
 
 async def _probe(daemon: Daemon) -> None:

@@ -11,7 +11,10 @@ from enum import StrEnum
 from typing import Final
 
 _WORD: Final = re.compile(r'"(?:[^"]|"")+"|[A-Za-z_\u0080-\U0010ffff][\w$]*')
-_TEXT: Final = re.compile(r"'(?:[^']|'')*'")
+_TEXT: Final = re.compile(r"""("(?:[^"]|"")+")|'(?:[^']|'')*'""")
+"""A quoted name, which is kept, or a text."""
+_FOLDED: Final = {ord(letter): ord(letter) + 32 for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+"""PostgreSQL makes the letters of ASCII small, and no others."""
 _BEHIND: Final = re.compile(rf"\s*\.\s*({_WORD.pattern})")
 _OPAQUE: Final = re.compile(r"\bE'|\bU&['\"]|\$|--|/\*", re.IGNORECASE)
 """Texts with escapes, names with escapes, texts in dollars, comments: what stands in such a condition is not looked into."""
@@ -112,7 +115,7 @@ def columns_named(condition: str, table: str, columns: Iterable[str]) -> tuple[s
     known = tuple(columns)
     if _OPAQUE.search(condition):
         return known
-    text = _TEXT.sub("''", condition)
+    text = _TEXT.sub(lambda found: found[1] or "''", condition)
     words = list(_WORD.finditer(text))
     if any(_name(word[0]) == table and _column_behind(text, word.end()) not in known for word in words):
         return known
@@ -122,7 +125,7 @@ def columns_named(condition: str, table: str, columns: Iterable[str]) -> tuple[s
 
 def _name(word: str) -> str:
     """What a word of SQL names."""
-    return word[1:-1].replace('""', '"') if word.startswith('"') else word.lower()
+    return word[1:-1].replace('""', '"') if word.startswith('"') else word.translate(_FOLDED)
 
 
 def _column_behind(text: str, end: int) -> str | None:

@@ -5,19 +5,21 @@ the next look. Campaigns that were there before us are left as they are.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import structlog
 
 from daemon.domain.campaign import CampaignType, NewStatus, lacking
-from daemon.domain.failure import CallFailedError, Failure
+from daemon.domain.failure import CallFailedError, Failure, FailureKind
 from daemon.domain.link import Link, LinkOrigin, LinkState
 from daemon.domain.mapping import Step, Steps
 from daemon.domain.plan import Hold, Operation, Outcome, Plan
 from daemon.domain.value import Raw
 from daemon.flow.cases import Case
 from daemon.flow.parts import Parts
-from daemon.ports.salesforce import Record, RecordWrite
+from daemon.ports.salesforce import Record, RecordWrite, WriteResult
+from daemon.reconcile.remedy import REMEDIES, Remedy
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +34,9 @@ class MemberStatuses:
     """Makes statuses, and remembers for as long as the process lives which campaigns have theirs."""
 
     def __init__(self) -> None:
-        self._done: set[str] = set()
+        self._done: dict[
+            str, tuple[str, CampaignType]
+        ] = {}  # by key: what has its statuses, and of which type
         self._due: dict[str, str] = {}  # key -> step: campaigns that were made, and have no member yet
 
     async def before_members(self, parts: Parts, step: Step, cases: Sequence[Case]) -> None:
@@ -52,7 +56,7 @@ class MemberStatuses:
                 by_key.setdefault(key, []).append(case)
         for key, failure in (await self._make(parts, campaigns, by_key)).items():
             for case in by_key[key]:
-                case.plan, case.hold = Plan(), _kept_back(failure)
+                _keep_back(case, failure)
 
     async def after_campaigns(self, parts: Parts, step: Step, cases: Sequence[Case]) -> None:
         """After campaigns were made. What fails is tried again when the worker looks next, or before the first member."""
@@ -76,10 +80,15 @@ class MemberStatuses:
 
     async def _make(self, parts: Parts, step: Step, keys: Iterable[str]) -> Mapping[str, Failure]:
         """Give these campaigns the statuses that they lack; the failures by campaign. Few calls for all of them."""
-        open_keys = sorted({key for key in keys if key not in self._done})
-        if not open_keys:
+        asked = sorted(set(keys))
+        made = await _made_by_us(parts, step, asked) if asked else {}
+        ours = {
+            key: (link, kind)
+            for key, (link, kind) in made.items()
+            if self._done.get(key) != (link.sf_id, kind)
+        }
+        if not ours:
             return {}
-        ours = await _made_by_us(parts, step, open_keys)
         there = await statuses_of(parts, [link.sf_id for link, _ in ours.values()])
         wanted = [
             (key, link.sf_id, status)
@@ -94,7 +103,9 @@ class MemberStatuses:
                 failures.setdefault(key, result.failure)
         if len(self._done) > KNOWN_MOST:
             self._done.clear()
-        self._done.update(key for key in open_keys if key not in failures)
+        self._done.update(
+            {key: (link.sf_id, kind) for key, (link, kind) in ours.items() if key not in failures}
+        )
         return failures
 
 
@@ -155,7 +166,21 @@ def _was_made(case: Case) -> bool:
     return write.operation is Operation.CREATE
 
 
-def _kept_back(failure: Failure) -> Hold:
+def _keep_back(case: Case, failure: Failure) -> None:
+    """Nothing is sent of a member whose campaign lacks its status: it waits for a person, or is tried again where that may help."""
+    case.plan = Plan()
+    if REMEDIES[failure.kind] in (Remedy.PARK, Remedy.WAIT):
+        case.hold = _refused(failure)
+    else:  # whether the statuses were made or not, the member was not sent
+        unsent = (
+            replace(failure, kind=FailureKind.TRANSIENT)
+            if failure.kind is FailureKind.UNKNOWN_OUTCOME
+            else failure
+        )
+        case.result = WriteResult(failure=unsent)
+
+
+def _refused(failure: Failure) -> Hold:
     return Hold(
         Outcome.PARK,
         failure.code,

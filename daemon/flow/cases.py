@@ -173,7 +173,8 @@ _FORMER_PAIR: Final = Hold(
 def _is_of_former_pair(step: Step, link: Link) -> bool:
     """Whether a step's link was made while it named another object or table: under the one it names now, its id would look deleted."""
     pair = link.object, link.table
-    return link.step == step.name and pair != (step.object, step.table.qualified)
+    paired = link.state in (LinkState.LINKED, LinkState.TOMBSTONE)
+    return paired and link.step == step.name and pair != (step.object, step.table.qualified)
 
 
 async def _links_of(unit: Unit, changes: Sequence[Change]) -> dict[str, Link]:

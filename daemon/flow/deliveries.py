@@ -62,7 +62,8 @@ class Deliveries:
         steps = self._parts.steps
         if steps is not self._known:
             wanted = [(step.name, action.name) for step in steps.ordered for action in step.actions]
-            retired = await self._outbox.retire(list(steps.by_name), wanted)
+            running = [step.name for step in steps.ordered if not step.still]
+            retired = await self._outbox.retire(running, wanted)
             if retired:
                 log.warning("actions_retired", number=retired)
             self._known, self._wanted = steps, wanted

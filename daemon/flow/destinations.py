@@ -16,6 +16,7 @@ from daemon.domain.matrix import KEY_PREFIXES
 from daemon.domain.plan import Hold, Outcome
 from daemon.domain.side import Side
 from daemon.flow.cases import Case
+from daemon.flow.deferral import STILL
 from daemon.flow.parts import Parts
 from daemon.ports.salesforce import Record, WriteResult
 from daemon.ports.store import Unit
@@ -37,6 +38,16 @@ _UNRESOLVED: Final = Failure(
 )
 
 
+def _standing_still(sibling: Step) -> Failure:
+    return Failure(
+        FailureKind.BUSY,
+        Reason.MAPPING,
+        STILL,
+        f"The row may have a record at another destination, and {sibling.name} stands still: {sibling.still}",
+        "Mend what holds that step; the row goes on by itself.",
+    )
+
+
 def may_name(step: Step, text: str) -> bool:
     """Whether an id can be that of a record of the step's object: the rows of a family hold ids of several objects in one column."""
     prefix = KEY_PREFIXES.get(step.object) if step.family else None
@@ -52,10 +63,14 @@ async def look_among_siblings(parts: Parts, step: Step, cases: Sequence[Case], s
     asked = [case for case in cases if case.ours and case.row and case.hold is None and not case.in_doubt]
     for name in step.siblings:
         sibling = parts.steps.by_name.get(name)
-        if sibling is None or sibling.still:
+        if sibling is None:
             continue
         earlier = step.family.index(name) < step.family.index(step.name)
         open_cases = [case for case in asked if case.hold is None and (earlier or case.record is None)]
+        if sibling.still:
+            for case in open_cases:
+                case.result, case.overtaken = WriteResult(failure=_standing_still(sibling)), True
+            continue
         matched = await _matched(parts, sibling, open_cases, search)
         await _tell(parts, sibling, [str(case.key) for case in matched if any(c.id for c in case.ours)])
         for case in matched:

@@ -3,6 +3,7 @@
 import json
 import signal
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -111,3 +112,26 @@ async def test_without_standing_by_a_second_daemon_is_refused(databases: Databas
         assert await second.ended(20) == 5, second.tail()
         assert "--standby" in second.tail()
         await until(lambda: running.value("SELECT true"), "the first goes on")
+
+
+async def test_a_standby_takes_over_by_the_files_of_the_hour(databases: Databases, tmp_path: Path) -> None:
+    """What the former leader took up by a reload is known to its successor before that does anything."""
+    async with world(databases, tmp_path) as running:
+        first = await running.start()
+        second, api = await standing_by(running)
+        text = running.config.read_text("utf-8")
+        at = text.index("  - name: companies\n") + len("  - name: companies\n")
+        hook = "{ webhook: { url: 'http://127.0.0.1:9/hook' } }"
+        action = f"    actions: [ {{ name: tell, direction: two_way, do: {hook} }} ]\n"
+        running.config.write_text(text[:at] + action + text[at:], "utf-8")
+        assert (await running.isthmus("config", "reload", "--json")).status == 0
+        await running.execute("INSERT INTO crm.companies (name) VALUES ('Acme')")
+
+        async def stored() -> bool:
+            return bool(await running.value("SELECT count(*) FROM isthmus.action") == 1)
+
+        await until(stored, "the webhook waits")
+        first.signal(signal.SIGKILL)
+        await leads(running, second, api)
+        await second.logged("ready")
+        assert await stored()

@@ -260,13 +260,15 @@ async def test_an_address_that_is_away_is_asked_once_a_round(make_road: MakeRoad
     assert {item["code"] for item in stored} == {"WEBHOOK_UNREACHABLE"}
 
 
-async def test_a_step_that_is_not_in_force_for_a_while_keeps_its_stored_actions(
-    make_road: MakeRoad, receiver: Receiver
+@pytest.mark.parametrize("held", [False, True], ids=["disabled", "held by a changed schema"])
+async def test_a_step_that_does_not_run_for_a_while_keeps_its_stored_actions(
+    make_road: MakeRoad, receiver: Receiver, held: bool
 ) -> None:
     step = with_action(PostWebhook(receiver.url))
     road = await acting_road(make_road, step)
     await came_in(road, "Acme")
-    road.reconfigured()
+    still = Step(step.name, step.object, step.table, step.direction, (), still="its table is gone")
+    road.reconfigured(*([still] if held else []))
     await deliveries(road).round()
     assert receiver.taken == []
     road.reconfigured(step)

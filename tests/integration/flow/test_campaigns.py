@@ -1,13 +1,18 @@
 """Campaigns with members and statuses: the four ways to set them up, and what travels from then on."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from daemon.domain.failure import Failure, FailureKind, Reason
+from daemon.domain.mapping import Steps
 from daemon.flow.jobs import JobRunner
 from daemon.operations import campaigns, linking
 from daemon.ports.jobs import JobKind, JobState
+from daemon.ports.salesforce import RecordWrite, WriteResult
 from tests.integration.flow.conftest import MakeRoad
 from tests.support.road import shift
 from tests.support.road_campaigns import Campaigning, campaigning
@@ -278,3 +283,78 @@ async def test_members_wait_for_statuses_that_cannot_be_made_and_for_no_others(m
     await here.road.inspection.retry(ids=[parked["id"]], step=None, code=None, operator="ann")
     await here.road.settle()
     assert here.theirs() == {person_id: "Attended"}
+
+
+class StatusesAway:
+    """Records of an org that turns away whatever is to be made of statuses, and nothing else."""
+
+    def __init__(self, records: Any) -> None:
+        self._records = records
+        self.away = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._records, name)
+
+    async def write(
+        self, name: str, fields: Sequence[str], writes: Sequence[RecordWrite]
+    ) -> list[WriteResult]:
+        if name != "CampaignMemberStatus" or not self.away:
+            written: list[WriteResult] = await self._records.write(name, fields, writes)
+            return written
+        failure = Failure(FailureKind.TRANSIENT, Reason.TRANSPORT, "HTTP_503", "Away.", "Wait.")
+        return [WriteResult(id=write.id, failure=failure, shared=True) for write in writes]
+
+
+async def test_statuses_that_are_turned_away_for_a_moment_park_nobody(make_road: MakeRoad) -> None:
+    here = await campaigning(make_road)
+    road = here.road
+    person, person_id = await here.contact("Hill")
+    campaign = await here.campaign("Ours")
+    await here.member(campaign, person, "attended")
+    await road.settle()
+    away = StatusesAway(road.worker._live.records)
+    road.worker._live = replace(road.worker._live, records=away)
+    await campaigns.create(road.office, campaign, "ann")
+    for _ in range(4):
+        await road.worker.round()
+    assert [change["state"] for change in await road.changes()] == ["pending"]
+    away.away = False
+    await road.app.execute("UPDATE isthmus.change SET due = NULL")
+    await road.settle()
+    assert here.theirs() == {person_id: "Attended"}
+
+
+async def test_a_campaign_whose_type_is_known_later_has_its_statuses_then(make_road: MakeRoad) -> None:
+    here = await campaigning(make_road)
+    person, person_id = await here.contact("Hill")
+    campaign = await here.campaign("Ours", kind="unheard of")
+    await campaigns.create(here.road.office, campaign, "ann")
+    await here.road.settle()
+    await here.road.update("campaign", campaign, kind="webinar")
+    await here.road.settle()
+    await here.member(campaign, person, "attended")
+    await here.road.settle()
+    shift(here.road, 5)
+    await here.road.settle()
+    assert here.theirs() == {person_id: "Attended"}
+    assert await here.members() == {person: "attended"}
+
+
+async def test_a_status_that_a_reload_adds_to_the_type_is_made(make_road: MakeRoad) -> None:
+    here = await campaigning(make_road)
+    road = here.road
+    person, person_id = await here.contact("Hill")
+    campaign = await here.campaign("Ours")
+    await campaigns.create(road.office, campaign, "ann")
+    await road.settle()
+    member = await here.member(campaign, person, "registered")
+    await road.settle()
+    other = await campaigning(make_road, ("no_show: No Show", "no_show: No Show, waiting: Waitlisted"))
+    road.parts.in_force.replace(Steps(other.road.parts.steps.ordered))
+    shift(road, 5)
+    await road.update("member", member, status="waiting")
+    await road.settle()
+    shift(road, 5)
+    await road.settle()
+    assert await here.members() == {person: "waiting"}
+    assert here.theirs() == {person_id: "Waitlisted"}

@@ -123,3 +123,16 @@ async def test_a_person_account_is_no_company(make_road: MakeRoad) -> None:
     skipped = [(e["sf_id"], e["outcome"]) for e in await road.journal() if e["code"] == "person_account"]
     assert skipped
     assert set(skipped) == {(person, "skip")}
+
+
+async def test_a_link_that_broke_by_a_conversion_parks_no_edit_of_its_row(make_road: MakeRoad) -> None:
+    road = await make_road(replace(LEADS, converted_lead=ConvertedLead.FOLLOW_CONTACT))
+    lead = road.org.create("Lead", {"LastName": "Hill", "Company": "Acme", "Email": "h@acme.example"})
+    await road.settle()
+    [row] = await road.rows("person")
+    shift(road, 5)
+    road.org.convert_lead(lead)
+    await road.settle()
+    await road.update("person", str(row["id"]), email="new@acme.example")
+    await road.settle()
+    assert await road.changes() == []

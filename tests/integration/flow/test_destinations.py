@@ -1,6 +1,6 @@
 """One step whose rows become a lead or a contact, or a lead or an account: each row has one record, whichever it is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -212,3 +212,20 @@ async def stored(road: Road, key: str) -> list[Change]:
             for name in ("them_lead", "them_contact")
             for c in (await unit.local_changes(name, [key])).get(key, [])
         ]
+
+
+async def test_a_destination_that_stands_still_may_have_the_row_s_record(make_road: MakeRoad) -> None:
+    road = await the_road(make_road, CONTACT, Behaviour.UPDATE_OR_CREATE, BY_ID)
+    running = road.parts.steps.ordered
+    road.org.load("Lead", [CONTACT.record("Lead", "theirs", Ext_Id__c="a")])
+    road.reconfigured(
+        *(replace(step, still="held") if step.name == "them_lead" else step for step in running)
+    )
+    await road.insert("person", ext_id="a", last_name="ours", phone="yes")
+    await road.settle()
+    assert await there(road, CONTACT) == {"Lead": ["theirs"], "Contact": []}
+    assert {change["code"] for change in await road.changes()} == {"schema_drift"}
+    road.reconfigured(*running)
+    await road.app.execute("UPDATE isthmus.change SET due = NULL")
+    await road.settle()
+    assert await there(road, CONTACT) == {"Lead": ["ours"], "Contact": []}

@@ -5,6 +5,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from adapters.memory.failures import DEADLOCK, failed
 from adapters.salesforce.faults import unknown_outcome
 from daemon.domain.failure import DatabaseFailedError
@@ -15,6 +17,7 @@ from daemon.ports.failpoints import Failpoint
 from daemon.ports.salesforce import RecordWrite, WriteResult
 from tests.integration.flow.conftest import MakeRoad
 from tests.integration.flow.scenes import LATER, paired_company
+from tests.integration.flow.test_crashes import DeathError, DyingRecords
 from tests.support.road import Road, shift
 from tests.support.road_steps import COMPANIES, all_by
 
@@ -300,6 +303,38 @@ async def test_a_value_that_somebody_had_set_before_ours_was_sent_is_not_taken_f
     assert [change["state"] for change in await road.changes()] == ["sent"]
     road.worker._live = live
     await road.listen()
+    await road.settle()
+    assert road.record("Account", sf_id)["Phone"] == "closed"
+    assert (await road.row("company", key) or {})["phone"] == "closed"
+
+
+@pytest.mark.parametrize("in_doubt", [False, True], ids=["sent once", "after another in doubt"])
+async def test_a_value_counts_as_ours_from_its_own_sending_on(make_road: MakeRoad, in_doubt: bool) -> None:
+    """A change in doubt is sent again with a newer value: what somebody had set before that is not taken for it."""
+    road = await make_road(all_by(COMPANIES, ConflictRule(Policy.POSTGRES)))
+    key, sf_id = await paired_company(road, phone="open")
+    if in_doubt:
+        await road.update("company", key, phone="first")
+        live = road.worker._live
+        road.worker._live = replace(live, records=Unarrived(live.records))
+        await road.worker.round()
+        road.worker._live = live
+    for phone in ("closed", "reopened"):
+        shift(road, LATER)
+        road.org.update("Account", sf_id, {"Phone": phone})
+    shift(road, LATER)
+    await road.app.execute(
+        "UPDATE isthmus.change SET at = at - $1 * interval '1 s', since = since - $1 * interval '1 s', due = NULL",
+        3 * LATER,
+    )
+    await road.update("company", key, phone="closed")
+    await road.listen()
+    road.reborn(records=DyingRecords(road.salesforce.records, after=False))
+    road.parts.skew.salesforce = 3 * LATER
+    with pytest.raises(DeathError):
+        await road.work()
+    road.reborn()
+    road.parts.skew.salesforce = 3 * LATER
     await road.settle()
     assert road.record("Account", sf_id)["Phone"] == "closed"
     assert (await road.row("company", key) or {})["phone"] == "closed"

@@ -94,6 +94,11 @@ def test_the_columns_that_a_condition_may_look_at() -> None:
     assert columns_named("person.city = 'x'", "person", columns) == ("city",)
     assert columns_named("app.person.city = 'x'", "person", columns) == ("city",)
     assert columns_named("email = 'person'", "person", columns) == ("email",)
+    assert columns_named("GRÖSSE > 3", "person", ["größe", "grÖsse"]) == ("grÖsse",), (
+        "PostgreSQL folds ASCII alone"
+    )
+    quoted = """"o'clock" > 3 AND vip AND "o'clock" < 9"""
+    assert columns_named(quoted, "person", ["o'clock", "vip"]) == ("o'clock", "vip")
 
 
 @pytest.mark.parametrize(

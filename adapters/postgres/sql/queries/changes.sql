@@ -126,7 +126,7 @@ WHERE waiting_for = ANY ($1::text[]) AND state = 'held'
 UPDATE isthmus.change AS c
 SET
     state = 'sent', due = NULL, sent = s.sent::jsonb,
-    since = CASE WHEN c.state = 'sent' THEN c.since ELSE clock_timestamp() END
+    since = CASE WHEN c.state = 'sent' AND c.sent = s.sent::jsonb THEN c.since ELSE clock_timestamp() END
 FROM unnest($1::bigint[], $2::text[]) AS s (id, sent)
 WHERE c.id = s.id
 
