@@ -14,6 +14,7 @@ async def bare(databases: Databases, tmp_path: Path) -> AsyncIterator[World]:
     """A prepared world in which no daemon runs yet."""
     async with world(databases, tmp_path) as made:
         yield made
+        print(made.tails())  # shown where the test failed
 
 
 @pytest.fixture
