@@ -21,7 +21,8 @@ from tests.support.world_shape import OPERATORS_TOKEN
 
 STOP_SECONDS = 10.0
 WATCHDOG_SECONDS = 1.5
-ALL_WRITES = {"action": "hang", "method": "POST", "path": r"/composite(/sobjects)?/?$"}
+ALL_WRITES = {"action": "hang", "path": r"/composite(/sobjects(/\w+/\w+)?)?/?$"}
+"""Conditional writes, plain ones, and upserts by an external id."""
 CANARIES = ("canary-Mercury", "canary-Venus", "canary-Earth", "canary-Mars")
 
 
