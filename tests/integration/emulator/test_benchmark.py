@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 
 _ROOT = Path(__file__).resolve().parents[3]
-_SMALL = ("--rounds", "1", "--seeded", "2500", "--records", "400", "--flood", "600", "--json")
+_SMALL = ("--rounds", "3", "--seeded", "2500", "--records", "400", "--flood", "600", "--json")
 
 
 async def test_the_benchmark_gives_every_figure_with_its_limit() -> None:
