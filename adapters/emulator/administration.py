@@ -14,6 +14,8 @@ from adapters.emulator.schema.sobject import SObject
 from adapters.emulator.store.permissions import EVERYONE, Ability, SystemPermission
 from adapters.emulator.store.rules import AutomationRule, DuplicateRule, ValidationRule
 
+_CONVERTED = ("Account", "Contact", "Opportunity")
+"""What a lead becomes."""
 _ABILITIES = {
     "readable": Ability.READ,
     "createable": Ability.CREATE,
@@ -96,6 +98,27 @@ def add_automation(org: Org, given: Mapping[str, object]) -> None:
     sobject = _sobject(org, given)
     rule = AutomationRule(sobject.name, _field(sobject, given["field"]), str(given["template"]))
     org.records.rules.add_automation(rule)
+
+
+def set_lead_mapping(org: Org, given: Mapping[str, object]) -> None:
+    """Custom fields that a lead's conversion hands on, in the place of those before: by Account, Contact or Opportunity, its fields by those of the lead."""
+    known = checked(given, dict.fromkeys(_CONVERTED, MAPPING))
+    lead = named(org, "Lead", "object")
+    org.lead_mapping = {
+        target: {
+            _custom_field(lead, source): _custom_field(named(org, target, "object"), to)
+            for source, to in fields.items()
+        }
+        for target, fields in known.items()
+        if isinstance(fields, Mapping)
+    }
+
+
+def _custom_field(sobject: SObject, name: object) -> str:
+    found = _field(sobject, name)
+    if not found.endswith("__c"):
+        raise ValueError(f"{sobject.name}.{found} is no custom field: no mapping of leads names another")
+    return found
 
 
 def set_selection(org: Org, given: Mapping[str, object], key: str = "objects") -> None:

@@ -31,7 +31,7 @@ def _are_headers(value: object) -> bool:
 
 
 APIS = (
-    "rows", "query", "collections", "composite", "bulk", "describe", "limits", "replication", "oauth", "cometd", "versions",
+    "rows", "query", "collections", "composite", "bulk", "describe", "limits", "replication", "oauth", "cometd", "versions", "metadata",
 )  # fmt: skip
 """The kinds of API that a fault can be meant for."""
 _BULK_WRITES = ("collections", "bulk")

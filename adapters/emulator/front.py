@@ -27,6 +27,7 @@ from adapters.emulator.oauth.endpoints import OAuth
 from adapters.emulator.org import Org
 from adapters.emulator.rest.api import RestApi
 from adapters.emulator.rest.schemas import versions
+from adapters.emulator.soap.metadata import Metadata
 
 _COMPRESS_FROM = 4096
 _COMPRESSION = 1  # the quickest: what is sent rarely leaves the machine
@@ -52,6 +53,7 @@ class Front:
         self,
         org: Org,
         rest: RestApi,
+        metadata: Metadata,
         oauth: OAuth,
         streaming: Streaming,
         control: Control,
@@ -60,6 +62,7 @@ class Front:
     ) -> None:
         self._org = org
         self._rest = rest
+        self._metadata = metadata
         self._oauth = oauth
         self._streaming = streaming
         self._control = control
@@ -138,6 +141,8 @@ class Front:
                 return self._oauth.userinfo(request.headers)
             case ("services", "data"):
                 return Reply(200, versions())
+            case ("services", "Soap", "m", version) if request.method == "POST":
+                return self._metadata.handle(version, body)
             case ("services", "data", version, *rest) if version.startswith("v"):
                 return self._versioned(request, tuple(rest), version[1:], body)
             case _:
@@ -203,6 +208,8 @@ class Front:
                 kind = self._rest.kind(request.method, tuple(rest))
             case ("services", "data"):
                 kind = "versions"
+            case ("services", "Soap", "m", _):
+                kind = "metadata"
             case _:
                 kind = "unknown"
         return _Target(segments, path, kind)

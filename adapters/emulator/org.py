@@ -50,6 +50,8 @@ class Org:
         """User id of the API user whose credentials the emulator announces."""
         self.admin_user = ""
         """User id of the person who works in the user interface."""
+        self.lead_mapping: dict[str, dict[str, str]] = {}
+        """Custom fields that a lead's conversion hands on: by the object that it becomes, its fields by those of the lead."""
         self.redirect_uris: tuple[str, ...] = ()
         """Callback addresses of the connected app; none means any address of this machine."""
         self._holder: object = object()
@@ -177,6 +179,7 @@ class Org:
                 account_id=account_id,
                 contact_id=contact_id,
                 opportunity_name=opportunity_name,
+                custom=self.lead_mapping,
             )
 
     def merge(

@@ -18,6 +18,7 @@ from adapters.emulator.administration import (
     add_duplicates,
     add_validation,
     named,
+    set_lead_mapping,
     set_permission,
     set_selection,
 )
@@ -36,7 +37,8 @@ _RULE_KEYS: Mapping[str, Callable[[Org, Mapping[str, object]], None]] = {
     "automation": add_automation,
 }
 _KEYS = (
-    "objects", "fields", "records", "generate", "selection", "channels", "switches", "redirect_uris", *_RULE_KEYS,
+    "objects", "fields", "records", "generate", "selection", "channels", "switches", "redirect_uris", "lead_mapping",
+    *_RULE_KEYS,
 )  # fmt: skip
 _OBJECT: Shape = {
     "label": NAME,
@@ -257,6 +259,10 @@ def _set_up(org: Org, seed: Mapping[str, object]) -> None:
         set_selection(org, {key: seed[key] for key in ("selection", "channels") if key in seed}, "selection")
     except ValueError as error:
         raise SeedRefused(str(error)) from None
+    try:
+        set_lead_mapping(org, _mapping(seed, "lead_mapping"))
+    except ValueError as error:
+        raise SeedRefused(f"lead_mapping: {error}") from None
     for name, value in _mapping(seed, "switches").items():
         try:
             org.set_switches({name: value})

@@ -27,6 +27,7 @@ from adapters.emulator.org import Org
 from adapters.emulator.people import INTEGRATION_USERNAME, settle_users
 from adapters.emulator.rest.api import RestApi
 from adapters.emulator.seeding import plant, read_seed
+from adapters.emulator.soap.metadata import Metadata
 
 _MOST_BODY_BYTES = 160 * 1024 * 1024
 _STOP_SECONDS = 0.5
@@ -70,11 +71,13 @@ class Emulator:
         site = await self._bind(front)
         url = f"http://{_host_name(self._options.host)}:{site}"
         journal, faults = Journal(), Faults(self._rng)
+        rest = RestApi(self.org, faults)
         self._streaming = Streaming(self.org, sessions, self._rng, self._options.hold_seconds)
         front.append(
             Front(
                 self.org,
-                RestApi(self.org, faults),
+                rest,
+                Metadata(self.org, rest, sessions),
                 OAuth(self.org, sessions, application, Authorizations(self.org, application, self._rng), url),
                 self._streaming,
                 Control(

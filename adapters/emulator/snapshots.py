@@ -24,6 +24,7 @@ class _Snapshot:
     records: RecordsSnapshot
     switches: Switches
     selection: Selection
+    lead_mapping: dict[str, dict[str, str]]
     stream_end: int
 
 
@@ -50,6 +51,7 @@ class Snapshots:
             org.records.snapshot(),
             replace(org.switches),
             org.selection.snapshot(),
+            org.lead_mapping,
             org.log.end,
         )
 
@@ -63,6 +65,7 @@ class Snapshots:
         org.records.restore(snapshot.records)
         org.switches.take_over(snapshot.switches)
         org.selection.take_over(snapshot.selection)
+        org.lead_mapping = snapshot.lead_mapping
         org.log.rewind(snapshot.stream_end)
         org.schema_changes()
         self._drop_sessions()

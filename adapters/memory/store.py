@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 from adapters.memory.database import Load, MemoryDatabase, StoredGap, Transaction
 from adapters.memory.lease import MemoryLease
@@ -140,6 +141,32 @@ class MemoryStore:
         await self._statement("faulty_capture")
         return frozenset(self._database.capture_faults)
 
+    async def leaving_rows(self, step: Step, most: int) -> int:
+        await self._statement("leaving_rows")
+        if step.push_filter is None:
+            return 0
+        table = self._database.tables[step.table.qualified]
+        meets = table.conditions[step.push_filter.condition]
+        links = [link for link in self._database.links.values() if link.state is LinkState.LINKED]
+        rows = [table.rows[link.key] for link in links if link.step == step.name and link.key in table.rows]
+        return min(most, sum(not meets(row) for row in rows))
+
+    async def forget_captured(self, step: str, code: str, limit: int) -> int:
+        async with self._fenced() as transaction:
+            await self._statement("forget_captured")
+            found = [
+                change.id
+                for change in transaction.changes_in_order()
+                if (change.step, change.side, change.code) == (step, Side.POSTGRES, code)
+                and change.state is ChangeState.PENDING
+                and change.kind is not ChangeKind.REKEY
+            ][:limit]
+            for number in found:
+                transaction.changes.put(number, None)
+        if found:
+            self._database.capture_faults.add(step)
+        return len(found)
+
     async def linked_records(self, step: str, after: int, limit: int) -> list[tuple[int, str]]:
         await self._statement("linked_records")
         links = sorted(self._database.links.items())
@@ -170,7 +197,9 @@ class MemoryStore:
         load = self._database.loads.get(step)
         return load.state if load is not None else None
 
-    async def set_first_load(self, step: str, state: str, processed: int, expected: int) -> None:
+    async def set_first_load(
+        self, step: str, state: str, processed: int, expected: int, outcome: Mapping[str, Any] | None = None
+    ) -> None:
         async with self._fenced() as transaction:
             await self._statement("set_first_load")
             transaction.loads.put(step, Load(state, processed, expected))

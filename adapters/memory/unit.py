@@ -222,6 +222,12 @@ class MemoryUnit:
         stored = {c.sf_id for c in self._transaction.changes.values() if c.side is Side.SALESFORCE}
         return frozenset(item for item in ids if item in stored)
 
+    async def parked_records(self, ids: Sequence[str]) -> dict[str, str | None]:
+        await self._statement("parked_records")
+        stored = sorted(self._transaction.changes.values(), key=lambda change: change.id)
+        parked = [c for c in stored if c.side is Side.SALESFORCE and c.state is ChangeState.PARKED]
+        return {change.sf_id: change.code for change in parked if change.sf_id in ids and change.sf_id}
+
     async def unread_records(self, step: str, ids: Sequence[str]) -> frozenset[str]:
         await self._statement("unread_records")
         stored = [c for c in self._transaction.changes.values() if c.side is Side.SALESFORCE]

@@ -29,19 +29,20 @@ async def act(session: Session, step: Step, runs: Sequence[Run]) -> dict[int, Fa
     """Do what is done in the database, store the rest; the failures by position."""
     origin = await session.value(Purpose.APPLY, QUERIES["record_urls"])
     documents = [run.document(f"{origin}/{run.sf_id}" if origin else None) for run in runs]
-    targets = {action.name: action.target for action in step.actions}
-    groups: dict[str, list[int]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[int]] = defaultdict(list)
     for position, run in enumerate(runs):
-        groups[run.action].append(position)
+        groups[run.step, run.action].append(position)
     failures: dict[int, Failure] = {}
     stored: list[int] = []
-    for name, positions in groups.items():
+    for positions in groups.values():
+        first = runs[positions[0]]
+        target = step.action(first.step, first.action).target
         stuck = next((failure for failure in failures.values() if failure.code in STUCK), None)
         if stuck is not None:
-            failures |= dict.fromkeys(positions, stuck) if not isinstance(targets[name], PostWebhook) else {}
+            failures |= dict.fromkeys(positions, stuck) if not isinstance(target, PostWebhook) else {}
             stored += positions
-        elif isinstance(targets[name], CallFunction | InsertRow):
-            failures |= await _as_far_as_possible(session, step, targets[name], documents, positions)
+        elif isinstance(target, CallFunction | InsertRow):
+            failures |= await _as_far_as_possible(session, step, target, documents, positions)
         else:
             stored += positions
     await _store(session, runs, sorted({*stored, *failures}), failures)
@@ -150,7 +151,7 @@ class PostgresOutbox:
             )
 
     async def perform(self, step: Step, waiting: Waiting) -> Failure | None:
-        target = {action.name: action.target for action in step.actions}[waiting.run.action]
+        target = step.action(waiting.run.step, waiting.run.action).target
         async with leading(self._pool, self._lease) as session:
             failure = await _failure(session, step, target, [waiting.run.document(waiting.url)])
             if failure is None:

@@ -41,6 +41,7 @@ def change_of(record: Mapping[str, Any]) -> Change:
         waiting_for=record["waiting_for"],
         suspicion=None if record["suspicion"] is None else Suspicion(record["suspicion"]),
         since=record["since"],
+        transaction=int(record["transaction"]),
     )
 
 

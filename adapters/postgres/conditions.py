@@ -42,9 +42,12 @@ async def condition_fault(pool: Pool, step: Step) -> str | None:
 
 
 async def _try(session: Session, step: Step) -> NoReturn:
-    """Make a view of the condition, and undo it."""
+    """Make a view of the condition, and undo it.
+
+    Fetched, so prepared: PostgreSQL takes no second statement there, which a condition could otherwise begin by closing its parenthesis.
+    """
     shared = TableSql(step, lockable=False).condition
-    await session.execute(Purpose.ADMIN, filled(template("condition_view"), shared))
-    await session.execute(Purpose.ADMIN, template("condition_rows"))
+    await session.fetch(Purpose.ADMIN, filled(template("condition_view"), shared))
+    await session.fetch(Purpose.ADMIN, template("condition_rows"))
     found = await session.fetch(Purpose.ADMIN, QUERIES["volatile_functions"])
     raise _UndoneError([str(record["name"]) for record in found])

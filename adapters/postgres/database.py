@@ -99,6 +99,11 @@ class PostgresDatabase:
         async with self._session("capture cannot be looked up") as session:
             return capture.check(steps, await catalogue.installed_capture(session))
 
+    async def captured_steps(self) -> frozenset[str]:
+        async with self._session("capture cannot be looked up") as session:
+            installed = await catalogue.installed_capture(session)
+        return frozenset(name for f in installed.functions.values() if (name := f.step) is not None)
+
     async def capture_remove(self, steps: Sequence[str]) -> Sequence[str]:
         async with self._session("capture cannot be removed") as session, session.transaction():
             return await self._run(

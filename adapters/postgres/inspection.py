@@ -13,6 +13,7 @@ from daemon.domain.side import Side
 from daemon.ports.database import Page, StepCounts
 
 LONGEST_PAGE = 500
+LARGEST_ID = 2**63 - 1
 _DOCUMENTS = frozenset({"base", "salesforce", "postgres", "detail"})
 
 
@@ -183,9 +184,11 @@ def cursor_number(cursor: str | None) -> int | None:
     """The id before which a page begins. Raises UsageError."""
     if cursor is None:
         return None
-    if not cursor.isdecimal():
+    if len(cursor) > len(str(LARGEST_ID)) or not cursor.isdecimal() or int(cursor) > LARGEST_ID:
         raise UsageError(
-            f"{cursor!r} is not a cursor", "a cursor is a number", "take it from the page before"
+            f"{cursor[:40]!r} is not a cursor",
+            f"a cursor is a number of at most {LARGEST_ID}",
+            "take it from the page before",
         )
     return int(cursor)
 

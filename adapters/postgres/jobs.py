@@ -15,7 +15,7 @@ from adapters.postgres.session import Purpose
 from daemon.domain.failure import RefusedError
 from daemon.ports.jobs import QUEUED_MOST, Job, JobKind, JobPage, JobState
 
-_DOCUMENTS = frozenset({"request", "place", "result", "failure"})
+_DOCUMENTS = frozenset({"request", "place", "result", "failure", "outcome"})
 _COLUMNS = tuple(field.name for field in fields(Job))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from adapters.postgres import changes, gaps, journal, links, staging
 from adapters.postgres.documents import encode
@@ -80,6 +81,18 @@ class PostgresStore:
             found = await session.fetch(Purpose.CAPTURE, QUERIES["faulty_capture"])
             return frozenset(record["step"] for record in found)
 
+    async def leaving_rows(self, step: Step, most: int) -> int:
+        async with self._pool.session() as session:
+            sql = (await self._tables.of(session, step)).leaving_rows
+            return int(await session.value(Purpose.LOG, sql, step.name, step.table.qualified, most))
+
+    async def forget_captured(self, step: str, code: str, limit: int) -> int:
+        async with self._fenced() as session:
+            forgotten = await session.execute(Purpose.CAPTURE, QUERIES["forget_captured"], step, code, limit)
+            if forgotten:
+                await session.execute(Purpose.CAPTURE, QUERIES["note_forgotten"], step)
+            return forgotten
+
     async def linked_records(self, step: str, after: int, limit: int) -> list[tuple[int, str]]:
         async with self._pool.session() as session:
             return await links.linked(session, step, after, limit)
@@ -101,9 +114,14 @@ class PostgresStore:
             state: str | None = await session.value(Purpose.ADMIN, QUERIES["first_load"], step)
             return state
 
-    async def set_first_load(self, step: str, state: str, processed: int, expected: int) -> None:
+    async def set_first_load(
+        self, step: str, state: str, processed: int, expected: int, outcome: Mapping[str, Any] | None = None
+    ) -> None:
+        told = None if outcome is None else encode(outcome)
         async with self._fenced() as session:
-            await session.execute(Purpose.ADMIN, QUERIES["set_first_load"], step, state, processed, expected)
+            await session.execute(
+                Purpose.ADMIN, QUERIES["set_first_load"], step, state, processed, expected, told
+            )
 
     async def hold_first_load(self, step: str, failure: Mapping[str, str]) -> None:
         async with self._fenced() as session:

@@ -179,6 +179,11 @@ class TableSql:
         return filled(template("weighed_rows"), self._shared)
 
     @cached_property
+    def leaving_rows(self) -> str:
+        """How many linked rows do not meet the condition. Arguments: step, table, limit."""
+        return filled(template("leaving_rows"), self._shared)
+
+    @cached_property
     def unsynced_rows(self) -> str:
         """Rows that are not linked, counted by what is known of each. Arguments: step, table."""
         return filled(template("unsynced_rows"), self._shared)

@@ -75,6 +75,14 @@ def _histogram(name: str, buckets: tuple[float, ...], meaning: str, *labels: str
 PROCESS = (
     _gauge("build_info", "What is running; always 1", "version", "revision", "python"),
     _gauge("config_info", "Which configuration is in force; always 1", "hash", "profile", "environment"),
+    _gauge(
+        "config_last_reload_successful",
+        "Whether the configuration in force is what its files last said, 0 (a reload was refused) or 1",
+    ),
+    _gauge(
+        "config_last_reload_success_timestamp_seconds",
+        "When a configuration was last put in force: at the start, or by a reload",
+    ),
     _gauge("leader", "Whether this replica holds the lease and syncs, 0 or 1"),
     _gauge(
         "component_up",

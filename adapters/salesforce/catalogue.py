@@ -88,6 +88,13 @@ class SalesforceCatalogue:
             return f"{error.failure.code}: {error.failure.message}"
         return None
 
+    async def objects_with_events(self) -> frozenset[str] | None:
+        """The objects of which Salesforce can send change events: each has a change event object in the global describe."""
+        document = await self._session.get(f"{self._session.settings.data_path}/sobjects", "metadata")
+        listed = document.get("sobjects") if isinstance(document, Mapping) else None
+        names = [str(item.get("name")) for item in listed or () if isinstance(item, Mapping)]
+        return frozenset(object_of_event(name) for name in names if name.endswith(_EVENT_SUFFIX)) or None
+
     async def captured_objects(self) -> frozenset[str] | None:
         """The objects selected for Change Data Capture on any channel; None if this user may not ask."""
         try:

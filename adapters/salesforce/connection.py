@@ -8,8 +8,10 @@ import aiohttp
 import stamina
 
 from adapters.salesforce.allowance import parse_limits
+from adapters.salesforce.bulk_writing import IngestWriter
 from adapters.salesforce.catalogue import SalesforceCatalogue
 from adapters.salesforce.circuit import Circuit
+from adapters.salesforce.conversions import SalesforceConversions
 from adapters.salesforce.describe import Descriptions
 from adapters.salesforce.identifiers import SalesforceIdentifiers
 from adapters.salesforce.records import SalesforceRecords
@@ -60,9 +62,11 @@ class Salesforce:
         )
         self._descriptions = Descriptions(session)
         self.records = SalesforceRecords(session, self._descriptions)
+        self.bulk_writer = IngestWriter(session)
         self.catalogue = SalesforceCatalogue(session, self._tokens, self._descriptions)
         self.rights = SalesforceRights(session)
         self.identifiers = SalesforceIdentifiers(session, self._descriptions)
+        self.conversions = SalesforceConversions(session, self.records)
 
     @property
     def tokens(self) -> TokenProvider:

@@ -1,8 +1,8 @@
 """Turning what Salesforce answers into a `Failure`.
 
-Salesforce speaks of errors in three shapes: an array with `errorCode` where a whole request failed, an array with
-`statusCode` where one record did, and an object with `error` at the token endpoint. Several elements occur; the one
-that decides is the one that no retry would mend.
+Salesforce speaks of errors in four shapes: an array with `errorCode` where a whole request failed, an array with
+`statusCode` where one record did, an object with `error` at the token endpoint, and a fault in SOAP. Several elements
+occur; the one that decides is the one that no retry would mend.
 """
 
 import re
@@ -15,6 +15,7 @@ from adapters.salesforce.fault_table import FAULTS, TOKEN_FAULTS
 from adapters.salesforce.fault_texts.governors import GOVERNORS, IN_ANY_CODE, IN_AUTOMATION
 from adapters.salesforce.fault_texts.records import AUTOMATION
 from adapters.salesforce.fault_texts.transport import CALLS, STATUSES
+from adapters.salesforce.soap import fault_in
 from daemon.domain.failure import CallFailedError, Failure, FailureKind, Reason
 from daemon.domain.fault import Fault
 
@@ -149,7 +150,8 @@ def of_response(status: int, body: bytes) -> Failure:
     try:
         document = loads(body) if body else None
     except MalformedBodyError:
-        document = None
+        fault = fault_in(body)
+        document = None if fault is None else {"errorCode": fault[0], "message": fault[1]}
     return _of_document(status, document, body)
 
 

@@ -49,7 +49,10 @@ Reader = Callable[[aiohttp.ClientResponse, datetime], Awaitable[T]]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request. `path` begins with a slash and is already encoded; `safe` says that repeating it changes nothing."""
+    """One request. `path` begins with a slash and is already encoded; `safe` says that repeating it changes nothing.
+
+    A body is sent as JSON; one that is a function makes the bytes itself, of the access token, which SOAP has inside.
+    """
 
     method: str
     path: str
@@ -213,7 +216,7 @@ class Session:
             self._heard(response, attempt)
             date = self._observe(response, self._clock.monotonic() - started)
             if response.status >= 300:
-                outcome = _outcome_of(response.status)
+                outcome = _outcome_of(response)
                 raise await self._refused(request, response, attempt)
             if not request.safe:
                 await self._failpoints.reach(Failpoint.REPLY_UNREAD)
@@ -250,7 +253,7 @@ class Session:
     def _heard(self, response: aiohttp.ClientResponse, attempt: Attempt) -> None:
         """Somebody answered: what that says of the host."""
         self._answers += 1
-        if response.status >= 500 or response.status in UNWELL:
+        if (response.status >= 500 and not _is_soap_fault(response)) or response.status in UNWELL:
             asked = retry_after(response.headers.get("Retry-After"), self._clock)
             attempt.failed(f"HTTP {response.status}", asked)
             self._tell(False, f"Salesforce answers with HTTP {response.status}")
@@ -268,16 +271,17 @@ class Session:
         return await self._http.request(
             request.method,
             URL(token.instance_url + request.path, encoded=True),
-            data=self._body(request),
+            data=self._body(request, token),
             headers=self._headers(request, token),
             timeout=self._timeout(request),
             allow_redirects=False,
         )
 
-    def _body(self, request: Request) -> bytes | SentBody | None:
+    def _body(self, request: Request, token: Token) -> bytes | SentBody | None:
         if request.body is None:
             return None
-        body = orjson.dumps(request.body)
+        made = request.body
+        body: bytes = made(token.access_token) if callable(made) else orjson.dumps(made)
         return body if request.safe else SentBody(body, self._failpoints)
 
     async def _whole(self, response: aiohttp.ClientResponse, date: datetime) -> Answer:
@@ -381,10 +385,15 @@ def _is_stale_token(failure: Failure) -> bool:
     )
 
 
-def _outcome_of(status: int) -> str:
-    if status == 429:
+def _is_soap_fault(response: aiohttp.ClientResponse) -> bool:
+    """SOAP 1.1 gives every refusal the status 500, which says nothing of how the host does."""
+    return response.status == 500 and response.content_type == "text/xml"
+
+
+def _outcome_of(response: aiohttp.ClientResponse) -> str:
+    if response.status == 429:
         return "limited"
-    return "server_error" if status >= 500 else "client_error"
+    return "server_error" if response.status >= 500 and not _is_soap_fault(response) else "client_error"
 
 
 def _text(error: Exception) -> str:

@@ -60,7 +60,8 @@ class SalesforceSettings:
     """How to reach the org, and how hard.
 
     `login_url` is where tokens come from: My Domain, or the login host. Times are in seconds, sizes in bytes.
-    `insecure_hosts` may be spoken to over plain http and on any port: for an emulator on this machine only.
+    `insecure_hosts` may be spoken to over plain http and on any port: for an emulator on this machine only. `learn` is told each access
+    token before it is used, so that no log line shows it.
     """
 
     login_url: str
@@ -82,6 +83,7 @@ class SalesforceSettings:
     allow_duplicates: bool = False  # sends Sforce-Duplicate-Rule-Header: allowSave=true
     domain_suffixes: tuple[str, ...] = DOMAIN_SUFFIXES
     insecure_hosts: frozenset[str] = frozenset()
+    learn: Callable[[str], None] = field(default=lambda secret: None, repr=False)
     stream_hold_seconds: float = 110.0  # until the server's advice says otherwise
     stream_margin_seconds: float = 15.0
     stream_request_seconds: float = 30.0

@@ -120,6 +120,7 @@ class TokenProvider:
         with self._circuit.call() as attempt:
             answer = await self._post(form, attempt)
         token = token_of(answer, self._settings)
+        self._settings.learn(token.access_token)
         self._org_id = same_org(self._org_id, token)
         await self._failpoints.reach(Failpoint.LOGGED_IN)
         rotated = answer.get("refresh_token")

@@ -6,12 +6,13 @@ allows. A call that fails gives its failure to each of its records, so one batch
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from adapters.salesforce import faults
 from adapters.salesforce.collection import CollectionWriter
 from adapters.salesforce.composite import ConditionalWriter
 from adapters.salesforce.describe import Descriptions
+from adapters.salesforce.naming import Naming
 from adapters.salesforce.payload import refusal
 from adapters.salesforce.session import Session
 from daemon.domain.failure import CallFailedError
@@ -29,6 +30,7 @@ class Writer:
     def __init__(self, session: Session, descriptions: Descriptions) -> None:
         self._session = session
         self._descriptions = descriptions
+        self._naming = Naming(session, descriptions)
         self._collection = CollectionWriter(session)
         self._conditional = ConditionalWriter(session)
 
@@ -40,14 +42,21 @@ class Writer:
             return results
         try:
             description = await self._descriptions.of(name)
+            named = await self._naming.named(description, [writes[index] for index in sendable])
         except CallFailedError as error:
-            return [WriteResult(id=write.id, failure=error.failure) for write in writes]
+            return [WriteResult(id=w.id, failure=error.failure, shared=True, untried=True) for w in writes]
+        ready: dict[int, RecordWrite] = {}
+        for index, given in zip(sendable, named, strict=True):
+            if isinstance(given, RecordWrite):
+                ready[index] = given
+            else:
+                results[index] = WriteResult(id=writes[index].id, failure=given)
         # Until its call says otherwise: a task that is cancelled alone says nothing at all.
-        for index in sendable:
+        for index in ready:
             results[index] = WriteResult(id=writes[index].id, failure=_UNHEARD, shared=True)
 
         async def run(sender: Sender, indexes: Sequence[int]) -> None:
-            batch = [writes[index] for index in indexes]
+            batch = [ready[index] for index in indexes]
             try:
                 answers = await sender(description, fields, batch)
             except CallFailedError as error:
@@ -56,14 +65,14 @@ class Writer:
                 results[index] = answer
 
         async with asyncio.TaskGroup() as calls:
-            for sender, indexes in self._calls(writes, sendable):
+            for sender, indexes in self._calls(ready):
                 calls.create_task(run(sender, indexes))
         return results
 
-    def _calls(self, writes: Batch, sendable: Sequence[int]) -> list[tuple[Sender, list[int]]]:
+    def _calls(self, writes: Mapping[int, RecordWrite]) -> list[tuple[Sender, list[int]]]:
         groups: dict[tuple[str, str], list[int]] = {}
-        for index in sendable:
-            groups.setdefault(writes[index].call, []).append(index)
+        for index, write in writes.items():
+            groups.setdefault(write.call, []).append(index)
         settings = self._session.settings
         calls: list[tuple[Sender, list[int]]] = []
         for (kind, _), indexes in groups.items():

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from daemon.operations.marker import Instance
+from daemon.ports.conversions import Conversions
 from daemon.ports.database import Database
 from daemon.ports.identifiers import RecordIdentifiers, RowIdentifiers
 from daemon.ports.rights import Rights
@@ -35,6 +36,11 @@ class Sides(Protocol):
     @property
     def record_identifiers(self) -> RecordIdentifiers:
         """The identifying fields of records."""
+        ...
+
+    @property
+    def conversions(self) -> Conversions:
+        """What becomes of converted leads."""
         ...
 
     @property

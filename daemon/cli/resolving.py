@@ -46,11 +46,11 @@ async def resolved_steps(settings: "Settings", sides: "Sides", names: Sequence[s
             "\n".join(str(problem) for problem in resolution.problems),
             "mend it, then run: isthmus config check",
         )
-    steps = {step.name: step for step in resolution.steps.ordered}
-    if unknown := sorted(set(names or ()) - set(steps)):
+    steps = resolution.steps
+    if unknown := sorted(set(names or ()) - set(steps.names)):
         raise NotFoundError(
             f"there is no step {', '.join(unknown)}",
             "no enabled step of the configuration has that name",
-            f"the steps are: {', '.join(steps)}",
+            f"the steps are: {', '.join(steps.names)}",
         )
-    return [step for name, step in steps.items() if not names or name in names]
+    return [step for step in steps.ordered if not names or set(step.names) & set(names)]

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from adapters.postgres.actions import PostgresOutbox
+from adapters.postgres.bulk_note import PostgresBulkNote
 from adapters.postgres.callledger import PostgresCallLedger
 from adapters.postgres.comparing import PostgresComparisons
 from adapters.postgres.doorbell import PostgresDoorbell
@@ -26,6 +27,7 @@ from daemon.compose.sides import OpenSides
 from daemon.compose.start import complete_capture, current_schema, same_pairs
 from daemon.compose.steps import resolved
 from daemon.flow.budget import Budget
+from daemon.flow.bulk_lane import BulkLane
 from daemon.flow.engine import Engine
 from daemon.flow.load import Loader
 from daemon.flow.loading.bulk import BulkLoad
@@ -146,13 +148,28 @@ async def assemble(
         lease,
         database=partial(health.note, Component.POSTGRES),
         api=budget.telling(partial(health.note, Component.SALESFORCE_API)),
+        bulk=_bulk_lane(parts, sides, lease, settings.salesforce.limits.bulk_writes),
     )
     _describe_build(settings, meter)
+    tell_reload(meter, clock.now(), done=True)
     return Daemon(
         settings, sides, clock, meter, health, lease, parts, engine, doorbell,
         PostgresInspection(sides.pool), PostgresJobs(sides.pool, lease), loads, PostgresComparisons(sides.pool, lease),
         PostgresOutbox(sides.pool, lease), budget, clock.now(),
     )  # fmt: skip
+
+
+def _bulk_lane(parts: Parts, sides: OpenSides, lease: PostgresLease, bulk_from: int | None) -> BulkLane:
+    """What writes backlogs in bulk. Where that is off, it still ends what a process that did has left."""
+    note = PostgresBulkNote(sides.pool, lease)
+    return BulkLane(parts, sides.salesforce.bulk_writer, note, bulk_from=bulk_from)
+
+
+def tell_reload(meter: PrometheusMeter, now: datetime, *, done: bool) -> None:
+    """Whether the last configuration that was to be put in force is."""
+    meter.gauge("isthmus_config_last_reload_successful", int(done))
+    if done:
+        meter.gauge("isthmus_config_last_reload_success_timestamp_seconds", now.timestamp())
 
 
 def _describe_build(settings: Settings, meter: PrometheusMeter) -> None:

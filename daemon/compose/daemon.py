@@ -49,11 +49,12 @@ async def run_daemon(
     except with `once`, which raises CallFailedError. `reread` gives what the configuration's files say later, where they may be taken up.
     """
     clock, meter, notifier = SystemClock(), PrometheusMeter(), Notifier.from_environment(os.environ)
+    redaction = _redaction(settings)
     configure_logs(
         style=settings.log.format,
         level=settings.log.level,
         name=settings.name,
-        redaction=_redaction(settings),
+        redaction=redaction,
         meter=meter,
         environ=os.environ,
     )
@@ -64,7 +65,13 @@ async def run_daemon(
     api = budget.telling(partial(health.note, Component.SALESFORCE_API))
     with Shutdown() as shutdown:
         async with open_sides(
-            settings, clock=clock, meter=meter, failpoints=failpoints, gate=budget, told=api
+            settings,
+            clock=clock,
+            meter=meter,
+            failpoints=failpoints,
+            gate=budget,
+            told=api,
+            learn=redaction.learn_passing,
         ) as sides:
             try:
                 async with shutdown.interruptible():

@@ -11,6 +11,7 @@ import structlog
 from adapters.postgres.housekeeping import remember_instance
 from adapters.postgres.kept import KeptFacts
 from daemon.compose.assembly import holder_name
+from daemon.compose.sharing import shared_links
 from daemon.compose.start import (
     LEASE_PATIENCE,
     note_profile,
@@ -69,5 +70,6 @@ async def _hold_against_what_is_known(daemon: "Daemon") -> None:
     mark = await claimed(sides.catalogue, sides.records, await this_instance(kept, name))
     log.info("org_marked", mark=mark.value)
     await remember_instance(sides.pool, organisation["instance_url"])
+    await shared_links(daemon).begin(daemon.parts.steps)
     if verdict is Verdict.BRANCHED:
         await compare_everything(daemon.parts, sides.database)

@@ -8,11 +8,18 @@ from typing import Any, Final
 
 import structlog
 
-from daemon.compose.assembly import Daemon
+from daemon.compose.assembly import Daemon, tell_reload
+from daemon.compose.sharing import shared_links
 from daemon.compose.start import same_pairs
-from daemon.domain.failure import CallFailedError, ConfigurationError, IsthmusError, RefusedError
+from daemon.domain.failure import (
+    CallFailedError,
+    ConfigurationError,
+    IsthmusError,
+    RefusedError,
+    TryLaterError,
+)
 from daemon.domain.mapping import Step, Steps
-from daemon.flow.drift.watch import SchemaWatch
+from daemon.flow.drift.watch import PATIENCE, SchemaWatch
 from daemon.runtime.shutdown import on_a_terminal
 from daemon.settings.changes import Changes, changes
 from daemon.settings.models import Settings
@@ -46,12 +53,23 @@ class Reloading:
         """Put what the files say in force; what that changed. Where it fails nothing changes. Raises IsthmusError or CallFailedError."""
         async with self._turn:
             try:
-                found = await self._take_up(self._reread())
+                found = await self._in_time(self._reread())
             except (IsthmusError, CallFailedError) as error:
                 self._tell(str(error) if isinstance(error, CallFailedError) else ": ".join(error.lines()[:2]))
                 raise
             self._tell(None)
             return _shown(found)
+
+    async def _in_time(self, settings: Settings) -> Changes:
+        """The same as `_take_up`; TryLaterError where a side takes too long to say what it has."""
+        try:
+            return await self._take_up(settings)
+        except TimeoutError as error:
+            raise TryLaterError(
+                "the configuration was not taken up",
+                f"Salesforce or PostgreSQL took longer than {PATIENCE:.0f} s to describe what it has",
+                "try again: isthmus config reload",
+            ) from error
 
     async def _take_up(self, settings: Settings) -> Changes:
         found = changes(self._daemon.settings, settings)
@@ -61,12 +79,16 @@ class Reloading:
                 "this daemon does not lead", "it changes nothing", "ask the one that leads: --api URL"
             )
         if found:
-            await self._watch.adopt(
-                lambda seen, known: resolve_holding(settings, seen.objects, seen.tables, known),
-                (wanted_objects(settings), wanted_tables(settings)),
-                self._capture,
-                _touched(settings, found),
-            )
+            async with self._daemon.parts.in_force.changing:
+                await self._watch.adopt(
+                    lambda seen, known: resolve_holding(settings, seen.objects, seen.tables, known),
+                    (wanted_objects(settings), wanted_tables(settings)),
+                    self._capture,
+                    _touched(settings, found),
+                    lambda seen, known: resolve_holding(
+                        settings, seen.objects, seen.tables, known, _acting(found)
+                    ),
+                )
             self._daemon.settings = settings
             await self._let_go(found.removed)
         log.info("configuration_in_force", **_shown(found))
@@ -78,6 +100,7 @@ class Reloading:
         A step that went and is back under its name must be of the same object and table: RefusedError otherwise.
         """
         await same_pairs(self._daemon.sides.pool, steps)
+        await shared_links(self._daemon).prepare(steps)
         database, ours = self._daemon.sides.database, self._differing(steps)
         with suppress(IsthmusError):  # the role may not; somebody else may have installed them
             await database.capture_install(ours)
@@ -93,8 +116,11 @@ class Reloading:
         return [step for step in steps.ordered if step != known.get(step.name)]
 
     async def _let_go(self, names: Sequence[str]) -> None:
-        """The triggers of removed steps: without them nothing is stored that nobody takes up."""
-        if not names or not await self._daemon.parts.in_force.alone(FORMER_BATCHES):
+        """The triggers of removed steps: without them nothing is stored that nobody takes up. What fails here is tried again each minute."""
+        if not names:
+            return
+        if not await self._daemon.parts.in_force.alone(FORMER_BATCHES):
+            log.info("capture_stays", steps=names, why="a batch under the former steps is still under way")
             return
         try:
             await self._daemon.sides.database.capture_remove(names)
@@ -105,6 +131,7 @@ class Reloading:
 
     def _tell(self, refused: str | None) -> None:
         self._daemon.refused = refused
+        tell_reload(self._daemon.meter, self._daemon.clock.now(), done=refused is None)
         if refused is not None:
             log.error("configuration_refused", why=refused, fix="isthmus config check")
 
@@ -135,6 +162,11 @@ def _touched(settings: Settings, found: Changes) -> dict[str, bool]:
     touched = dict.fromkeys(found.added, True) | {n: bool(_WHOLE & {*k}) for n, k in found.changed.items()}
     own = {name: whole for name, whole in touched.items() if name not in through}
     return {**{through[name]: False for name in touched if name in through}, **own}
+
+
+def _acting(found: Changes) -> frozenset[str]:
+    """The steps whose actions are new or others."""
+    return frozenset(name for name, keys in found.changed.items() if "actions" in keys)
 
 
 def _refuse(found: Changes) -> None:

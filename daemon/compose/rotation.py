@@ -7,6 +7,7 @@ yet, the database keeps what `isthmus connect salesforce` got.
 """
 
 import hashlib
+from collections.abc import Callable
 from typing import Final
 
 from adapters.postgres.kept import KeptFacts
@@ -22,10 +23,16 @@ _BY_LOGIN: Final = "login"
 
 
 class RotatingToken:
-    """The newest refresh token: the stored one if it descends from the configured one, else the configured one."""
+    """The newest refresh token: the stored one if it descends from the configured one, else the configured one.
 
-    def __init__(self, kept: KeptFacts, settings: Settings) -> None:
+    `learn` is told each token before it is used: no log line may show it.
+    """
+
+    def __init__(
+        self, kept: KeptFacts, settings: Settings, learn: Callable[[str], None] = lambda secret: None
+    ) -> None:
         self._kept = kept
+        self._learn = learn
         auth = settings.salesforce.auth
         self._used = isinstance(auth, RefreshTokenAuth)
         self._first = auth.refresh_token if isinstance(auth, RefreshTokenAuth) else None
@@ -41,22 +48,26 @@ class RotatingToken:
             return
         if stored is not None:
             digest, _, token = stored.partition(":")
+            self._learn(token)
             self._newest = digest, token
 
     def read(self) -> str:
         """The token to use now. Raises CallFailedError with NOT_CONNECTED while there is none."""
         first = self._configured()
+        found = first
         if self._newest is not None and self._newest[0] == _digest(first):
-            return self._newest[1]
-        if first is None:
+            found = self._newest[1]
+        if found is None:
             raise CallFailedError(not_connected())
-        return first
+        self._learn(found)  # each time: it is in use for longer than a log remembers one that passes
+        return found
 
     async def store(self, token: str) -> None:
         """Keep the next token; returns when it is committed.
 
         Where the database cannot keep it, the file of the first one does: a token that is lost here costs the whole grant.
         """
+        self._learn(token)
         digest = _digest(self._configured())
         try:
             await self._kept.put(_SETTING, f"{digest}:{token}")

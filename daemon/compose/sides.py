@@ -21,6 +21,7 @@ from daemon.compose.rotation import RotatingToken
 from daemon.operations.marker import INSTANCE_SETTING, Instance
 from daemon.ports.allowance import OPEN_GATE, Gate
 from daemon.ports.clock import Clock
+from daemon.ports.conversions import Conversions
 from daemon.ports.failpoints import NO_FAILPOINTS, Failpoints
 from daemon.ports.identifiers import RecordIdentifiers, RowIdentifiers
 from daemon.ports.loads import BulkRecords
@@ -59,6 +60,11 @@ class OpenSides:
         return self.salesforce.identifiers
 
     @property
+    def conversions(self) -> Conversions:
+        """What becomes of converted leads."""
+        return self.salesforce.conversions
+
+    @property
     def row_identifiers(self) -> RowIdentifiers:
         """The identifying columns of rows."""
         return PostgresIdentifiers(self.pool)
@@ -91,10 +97,12 @@ async def open_sides(
     failpoints: Failpoints = NO_FAILPOINTS,
     gate: Gate = OPEN_GATE,
     told: Callable[[bool, str], None] = lambda up, reason: None,
+    learn: Callable[[str], None] = lambda secret: None,
 ) -> AsyncIterator[OpenSides]:
     """Both sides until the block ends. Nothing is sent to either before it is needed.
 
-    `gate` is asked before each call that counts against the org's allowance; `told` hears whether the org answers.
+    `gate` is asked before each call that counts against the org's allowance; `told` hears whether the org answers. `learn` is told each
+    token that a login gives, before it is used.
     """
     clock, meter = clock or SystemClock(), meter or MemoryMeter()
     password = settings.database.password
@@ -108,18 +116,21 @@ async def open_sides(
     )
     async with Pool(connector) as pool:
         database = PostgresDatabase(pool)
-        wanted = salesforce_settings(settings, RotatingToken(KeptFacts(pool), settings))
+        wanted = salesforce_settings(settings, RotatingToken(KeptFacts(pool), settings, learn), learn)
         async with connect(wanted, clock, meter, failpoints=failpoints, gate=gate, told=told) as salesforce:
             yield OpenSides(salesforce, database, pool, clock, meter)
 
 
-def salesforce_settings(settings: Settings, rotating: RotatingToken) -> SalesforceSettings:
+def salesforce_settings(
+    settings: Settings, rotating: RotatingToken, learn: Callable[[str], None] = lambda secret: None
+) -> SalesforceSettings:
     """How the adapter is to reach the org."""
     wanted = settings.salesforce
     emulated = wanted.environment is Environment.EMULATOR
     return SalesforceSettings(
         login_url=wanted.token_url,
         login=_login(settings, rotating),
+        learn=learn,
         api_version=wanted.api_version,
         concurrency=wanted.limits.concurrency,
         insecure_hosts=frozenset({wanted.host.partition(":")[0]}) if emulated else frozenset(),

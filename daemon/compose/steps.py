@@ -1,9 +1,10 @@
 """The steps that the daemon works by: the configuration held against both sides."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from daemon.compose.sides import OpenSides
 from daemon.domain.failure import ConfigurationError
+from daemon.domain.mapping import Steps
 from daemon.flow.drift.memory import NAME, read
 from daemon.flow.drift.watch import SchemaWatch
 from daemon.flow.in_force import InForce
@@ -33,7 +34,12 @@ async def resolved(settings: Settings, sides: OpenSides, kept: Kept) -> InForce:
 
 
 def schema_watch(
-    settings: Settings, sides: OpenSides, parts: Parts, kept: Kept, health: Callable[[bool, str], None]
+    settings: Settings,
+    sides: OpenSides,
+    parts: Parts,
+    kept: Kept,
+    health: Callable[[bool, str], None],
+    settle_names: Callable[[Steps], Awaitable[None]],
 ) -> SchemaWatch:
     """The watch that keeps these steps fit for both sides."""
     return SchemaWatch(
@@ -44,4 +50,5 @@ def schema_watch(
         lambda seen, known: resolve_holding(settings, seen.objects, seen.tables, known),
         (wanted_objects(settings), wanted_tables(settings)),
         health,
+        settle_names,
     )

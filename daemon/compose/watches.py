@@ -1,6 +1,6 @@
 """What runs beside the worker for as long as this process leads: the stream, the watches, the jobs and the housekeeping."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 
@@ -11,6 +11,7 @@ from adapters.postgres.kept import KeptFacts
 from adapters.webhook import Poster
 from daemon.compose.assembly import Daemon
 from daemon.compose.reloading import Reloading, hangups, reload_on_hangup
+from daemon.compose.sharing import shared_links
 from daemon.compose.signing import signing_secret
 from daemon.compose.steps import schema_watch
 from daemon.domain.failure import CallFailedError, IsthmusError
@@ -24,8 +25,10 @@ from daemon.flow.deliveries import Deliveries
 from daemon.flow.gaps import keep_gaps
 from daemon.flow.gauges import keep_gauges
 from daemon.flow.jobs import JobRunner, Work
+from daemon.flow.removed_steps import RemovedSteps
 from daemon.flow.stream import Stream
 from daemon.flow.watermark import Watermark
+from daemon.ports.database import StepCounts
 from daemon.ports.jobs import JobKind
 from daemon.runtime.health import Component
 from daemon.runtime.loop_lag import measure_loop_lag
@@ -58,6 +61,7 @@ async def start_background(
         daemon.parts,
         KeptFacts(daemon.sides.pool),
         partial(daemon.health.note, Component.SCHEMA),
+        shared_links(daemon).settle,
     )
     if reread is not None:
         rung = hangups()
@@ -91,6 +95,7 @@ def _start_flow(daemon: Daemon, tasks: Supervisor) -> None:
     tasks.start("watch over the stream", Watermark(parts, stream.resubscribe).run())
     tasks.start("gaps", keep_gaps(parts))
     tasks.start("sweeps", daemon.engine.sweep())
+    tasks.start("bulk writes", daemon.engine.write_in_bulk())
     tasks.start("loads of steps let go", daemon.engine.keep_loaded())
     works: dict[str, Work] = {
         JobKind.LOAD: daemon.loads.work,
@@ -127,9 +132,11 @@ async def _probe(daemon: Daemon) -> None:
 async def _watch_capture(daemon: Daemon) -> None:
     """Look every minute whether the triggers are there and enabled; say it once when they are not, and when they are."""
     complete, faults = True, CaptureFaults(daemon.parts)
+    removed = RemovedSteps(daemon.parts, daemon.sides.database)
     while True:
         try:
             await faults.make_good()
+            await removed.look(_stored(await daemon.inspection.counts()))
             await daemon.clock.sleep(CAPTURE_EVERY)
             problems = await daemon.sides.database.capture_check(daemon.parts.steps.ordered)
         except (IsthmusError, CallFailedError):
@@ -140,6 +147,11 @@ async def _watch_capture(daemon: Daemon) -> None:
         if bool(problems) is complete:
             complete = not problems
             (log.info if complete else log.error)("capture_checked", complete=complete, problems=reason)
+
+
+def _stored(counts: Mapping[str, StepCounts]) -> dict[str, int]:
+    """How many local changes wait of each step that has any."""
+    return {name: found.pending["push"] for name, found in counts.items() if found.pending.get("push")}
 
 
 async def _keep_house(daemon: Daemon) -> None:

@@ -62,6 +62,7 @@ class Change:
     commit time at its source (whole seconds from Salesforce). `id` is 0 for a change that is not stored.
     `sent` are the canonical values of a write whose outcome is not known. `since` is the time at which a stored change
     came into its state, by the database's clock: for one that was sent, right before it left. `suspicion` says in what company it may be sent.
+    `transaction` is the one that stored it, 0 where that is not known.
     """
 
     step: str
@@ -87,3 +88,4 @@ class Change:
     waiting_for: str | None = None
     suspicion: Suspicion | None = None
     since: datetime | None = field(default=None, compare=False)
+    transaction: int = field(default=0, compare=False)

@@ -84,6 +84,11 @@ class Link:
         return tuple(window for window in self.windows if window.start <= at <= window.end)
 
     @property
+    def ended(self) -> bool:
+        """Whether it pairs nothing any more and forbids nothing either: it gives way to a new pair of one of its halves."""
+        return self.state in (LinkState.BROKEN, LinkState.TOMBSTONE)
+
+    @property
     def in_doubt(self) -> bool:
         """Whether a write of ours is on its way with no known outcome."""
         return self.own == UNKNOWN_OUTCOME

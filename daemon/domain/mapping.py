@@ -16,7 +16,7 @@ from daemon.domain.action import Action
 from daemon.domain.campaign import CampaignRules
 from daemon.domain.filter import Filter
 from daemon.domain.policy import Behaviour, ConflictRule, ConvertedLead, DeleteConflict, OnDelete, Owned
-from daemon.domain.side import Direction
+from daemon.domain.side import Direction, Side
 from daemon.domain.value import Value
 
 CONVERSION_FIELDS: Final = (
@@ -79,7 +79,8 @@ DEFAULT_RULE: Final = ConflictRule()
 class ParentKey:
     """A reference that is written as a value of the record it points to: `{"Account": {"Key__c": value}}`.
 
-    `relationship` is the name of the reference's relationship, `field` the unique External ID field of `object`.
+    `relationship` is the name of the reference's relationship, `field` the unique External ID field of `object`, or its e-mail address, by which
+    the record is found before the write.
     """
 
     object: str
@@ -270,6 +271,31 @@ class Step:
     ] = ()  # the reference fields that together name a record, as a campaign and a person do a member
     campaign: CampaignRules | None = None  # what the members of a step's records need
     joins: tuple[Join, ...] = ()  # other tables that speak for the records, the newest row for each field
+    ways: tuple[str, str] | None = (
+        None  # of two one-way steps that share table and object: the name of the one in, and of the one out
+    )
+    on_row_delete: OnDelete | None = (
+        None  # what the delete of a row does, where that of a record does otherwise
+    )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names by which operators know the step: two, where it is a step in and a step out."""
+        return self.ways or (self.name,)
+
+    def called(self, direction: str) -> str:
+        """The name under which what goes this way (pull or push) is told."""
+        if self.ways is None:
+            return self.name
+        return self.ways[1] if direction == Direction.PUSH else self.ways[0]
+
+    def action(self, owner: str, name: str) -> Action:
+        """The action of this name that operators know under one of the step's names. Raises KeyError."""
+        return {(self.called(action.direction), action.name): action for action in self.actions}[owner, name]
+
+    def on_deleted(self, gone: Side) -> OnDelete:
+        """What the delete of one half does to the other."""
+        return self.on_row_delete if gone is Side.POSTGRES and self.on_row_delete else self.on_delete
 
     @property
     def deletes_by_row(self) -> bool:
@@ -389,6 +415,16 @@ class Steps:
     def by_name(self) -> Mapping[str, Step]:
         """Steps by name."""
         return MappingProxyType({step.name: step for step in self.ordered})
+
+    def named(self, name: str) -> Step | None:
+        """The step that an operator means by a name: its own, or that of its way in or out. None if there is none."""
+        found = self.by_name.get(name)
+        return found or next((step for step in self.ordered if name in step.names), None)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name by which operators know a step, in order."""
+        return tuple(name for step in self.ordered for name in step.names)
 
     @cached_property
     def by_object(self) -> Mapping[str, tuple[Step, ...]]:

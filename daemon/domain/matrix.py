@@ -1,7 +1,7 @@
 """What a step may do with which object, and by which identifier: one table, for the rules and for the docs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from daemon.domain.mapping import IdentifyKind
@@ -25,23 +25,34 @@ PULL_BEHAVIOURS: Final = (
     Behaviour.CREATE_ONLY,
     Behaviour.MIRROR,
 )
-"""What a step may do with rows. Any object that can be read may be pulled."""
+"""What a step may do with rows. Any object that can be read, and sends change events, may be pulled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Narrowed:
-    """An object with which less can be done: the identifiers of each behaviour that it takes, and the fields that must be filled."""
+    """An object with which less can be done: the identifiers of each behaviour that it takes, and the fields that must be filled.
+
+    `provided` is what the rows must provide, under these names, and the required fields that each may fill. `has_events` is whether Salesforce sends change events of it (Object Reference, StandardObjectNameChangeEvent): without them it cannot be pulled.
+    """
 
     identifiers: Mapping[Behaviour, tuple[IdentifyKind, ...]]
     required: tuple[str, ...]
+    provided: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    has_events: bool = True
 
 
 NARROWED: Final[Mapping[str, Narrowed]] = {
     "OpportunityContactRole": Narrowed(
-        {Behaviour.ADD: (IdentifyKind.FIELD,)}, ("OpportunityId", "ContactId")
+        {Behaviour.ADD: (IdentifyKind.FIELD,)},
+        ("OpportunityId", "ContactId"),
+        {
+            "opportunity_id": ("OpportunityId",),
+            "contact_id": ("ContactId",),
+            "contact_email": ("ContactId",),
+        },
     ),
     "EmailMessageRelation": Narrowed(
-        {Behaviour.ADD: (IdentifyKind.FIELD,)}, ("EmailMessageId", "RelationId")
+        {Behaviour.ADD: (IdentifyKind.FIELD,)}, ("EmailMessageId", "RelationId"), has_events=False
     ),
 }
 """Relations between two records. They have no External ID, so an upsert cannot be relied on."""
@@ -67,10 +78,27 @@ def push_identifiers(salesforce_object: str) -> Mapping[Behaviour, tuple[Identif
     return IDENTIFIERS if narrowed is None else narrowed.identifiers
 
 
+def pull_behaviours(salesforce_object: str) -> tuple[Behaviour, ...]:
+    """What may be done with rows that records of an object make; nothing for one of which no change is ever told."""
+    narrowed = _NARROWED.get(salesforce_object.casefold())
+    return PULL_BEHAVIOURS if narrowed is None or narrowed.has_events else ()
+
+
+def has_external_ids(salesforce_object: str) -> bool:
+    """Whether an object can have External ID fields, by which records are upserted."""
+    return any(IdentifyKind.EXTERNAL_ID in kinds for kinds in push_identifiers(salesforce_object).values())
+
+
 def required_fields(salesforce_object: str) -> tuple[str, ...]:
     """Fields without which a relation says nothing: they are mapped, and a row without one of them waits."""
     narrowed = _NARROWED.get(salesforce_object.casefold())
     return () if narrowed is None else narrowed.required
+
+
+def provided_columns(salesforce_object: str) -> Mapping[str, tuple[str, ...]]:
+    """What the rows of a relation must provide, and the required fields that each may fill."""
+    narrowed = _NARROWED.get(salesforce_object.casefold())
+    return {} if narrowed is None else narrowed.provided
 
 
 def table() -> list[tuple[str, str, str]]:

@@ -183,6 +183,14 @@ WAITING: Final[Mapping[str, Fault]] = MappingProxyType(
             "The org is down or busy; sending more would only add to it.",
             "Nothing to do: it is sent as soon as Salesforce answers.",
         ),
+        "not_by_bulk": Fault(
+            _K.BUSY,
+            _R.TRANSPORT,
+            "Salesforce did not take it in bulk, so nothing of it was done",
+            "The bulk job was refused or ended before it came to the record, or automation ran out of limits for all records of its chunk together.",
+            "Nothing to do: no attempt is counted, and it is sent again by itself in a smaller request. If it happens each day, set salesforce.limits.bulk_write_from to off.",
+            page="docs/configuration.md#writing-in-bulk",
+        ),
         "not_divided": Fault(
             _K.TRANSIENT,
             _R.OTHER,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from daemon.domain.matrix import NARROWED, PULL_BEHAVIOURS, push_identifiers
+from daemon.domain.matrix import NARROWED, pull_behaviours, push_identifiers
 from daemon.domain.policy import Behaviour
 from daemon.domain.side import Direction
 
@@ -37,8 +37,9 @@ def behaviours(salesforce_object: str, table: TableKind, direction: Direction) -
 
     Changes behind a view cannot be captured, so a view is only pulled into. A two_way step does on each side what it does on the other.
     """
-    if direction is Direction.PULL:
-        return PULL_BEHAVIOURS
+    pulled = pull_behaviours(salesforce_object)
+    if direction is Direction.PULL or (direction is Direction.TWO_WAY and not pulled):
+        return pulled
     if table is TableKind.VIEW:
         return ()
     pushed = tuple(push_identifiers(salesforce_object))

@@ -71,7 +71,11 @@ def _plain(value: object) -> object:
 def count_plan(meter: Meter, step: Step, plan: Plan, direction: str, operation: str, outcome: str) -> None:
     """Count one decision that reached its end."""
     meter.count(
-        "isthmus_records_total", step=step.name, direction=direction, operation=operation, outcome=outcome
+        "isthmus_records_total",
+        step=step.called(direction),
+        direction=direction,
+        operation=operation,
+        outcome=outcome,
     )
     for entry in plan.ledger:
         count_conflict(meter, step, entry)

@@ -31,7 +31,7 @@ def runs(parts: Parts, pair: Pair) -> Iterator[Run]:
         for action in seen.step.actions:
             if event is not None and action.wanted(event, direction):
                 yield Run(
-                    step=seen.step.name,
+                    step=seen.step.called(direction),
                     action=action.name,
                     event=event,
                     direction=direction,
@@ -71,11 +71,9 @@ async def act(parts: Parts, unit: Unit, step: Step, wanted: Sequence[Run]) -> No
     """Do the actions of settled records, in their transaction. One that fails is stored to be tried again, and keeps nothing back."""
     failures = await unit.act(step, wanted)
     for position, run in enumerate(wanted):
-        target = {action.name: action.target for action in step.actions}[run.action]
+        target = step.action(run.step, run.action).target
         failed = failures.get(position)
         outcome = "failed" if failed else "queued" if isinstance(target, PostWebhook) else "done"
-        parts.meter.count("isthmus_actions_total", step=step.name, action=run.action, outcome=outcome)
+        parts.meter.count("isthmus_actions_total", step=run.step, action=run.action, outcome=outcome)
         if failed is not None:
-            log.warning(
-                "action.failed", step=step.name, action=run.action, key=run.key, reason=failed.message
-            )
+            log.warning("action.failed", step=run.step, action=run.action, key=run.key, reason=failed.message)

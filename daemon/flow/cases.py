@@ -27,6 +27,7 @@ class Case:
     in doubt was found: the pair is linked before anything more is sent, so that no second doubt hides what the first was about.
     `told_done` are values of a write in doubt that events told of, `untold` says that events of it have still to come, `made_ids` are
     the external ids that were made up for creates of the row.
+    `former` is the link that a record had when the rules found it, which pairs nothing any more.
     `blamed` says that its write was sent alone and not answered, while others were: it lies in the record.
     """
 
@@ -55,6 +56,7 @@ class Case:
     overtaken: bool = False
     to_link: bool = False
     blamed: bool = False
+    former: Link | None = None
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -109,8 +111,14 @@ async def look_back(unit: Unit, cases: Sequence[Case]) -> None:
             case.overtaken = True  # a link of this batch is about to move to it
         now = links.get(case.sf_id or "")
         if now is not None:
-            before = case.link.seen if case.link is not None else None
-            case.overtaken = now.seen != before
+            case.overtaken = _moved_on(case, now)
+
+
+def _moved_on(case: Case, now: Link) -> bool:
+    """Whether the link of a case's record is not the one by which it was read any more."""
+    if case.former is not None:
+        return (now.id, now.seen) != (case.former.id, case.former.seen) or not now.ended
+    return now.seen != (case.link.seen if case.link is not None else None)
 
 
 async def gather(unit: Unit, steps: Steps, step: Step, changes: Sequence[Change]) -> list[Case]:
@@ -126,7 +134,8 @@ async def gather(unit: Unit, steps: Steps, step: Step, changes: Sequence[Change]
     for change in theirs:
         link = by_record.get(change.sf_id or "")
         name = ("key", link.key) if link is not None else ("id", change.sf_id or "")
-        case = cases.setdefault(name, Case(step, link, change.sf_id, link.key if link else change.key))
+        # the key that was stored with a change is that of the pair of its time: without a link, it names no row any more
+        case = cases.setdefault(name, Case(step, link, change.sf_id, link.key if link else None))
         case.theirs += (change,)
         if link is not None and _is_of_former_pair(step, link):
             case.hold = _FORMER_PAIR

@@ -24,6 +24,8 @@ STILL: Final = "schema_drift"
 """The code of what waits because its whole step is held."""
 REMOVED: Final = "step_removed"
 """The code of what waits because its step is not in the configuration any more."""
+UNTIL_BACK: Final = timedelta(days=3650)
+"""When what waits for a removed step is due by itself: its return makes it due."""
 SCHEMA_REASONS: Final = (Reason.MAPPING, Reason.PERMISSION)
 """The reasons of what may pass as soon as the schema fits again, or what does not fit is held."""
 
@@ -47,12 +49,19 @@ async def keep_still(parts: Parts, step: Step, changes: Sequence[Change]) -> Non
 
 
 async def keep_removed(parts: Parts, changes: Sequence[Change]) -> None:
-    """Keep the changes of a step that is not in the configuration: it may come back, and nothing that was captured is thrown away."""
-    due = parts.database_now() + PARKED_RETRY
+    """Keep the changes of a step that is not in the configuration: it may come back, and nothing that was captured is thrown away.
+
+    They are due when the step is back, and not before. What waited for a reason of its own keeps that, and is looked at each hour: it
+    may be all that tells of a create in doubt, and no more comes to it.
+    """
+    now = parts.database_now()
     reason = f"{Reason.MAPPING.value}: the step is not in the configuration"
     advice = "Nothing, if the step was removed for good. Add it again, and they are taken up: isthmus config reload."
     deferrals = [
-        Deferral(c.id, c.state, due, c.attempts, REMOVED, reason, advice, c.waiting_for) for c in changes
+        Deferral(c.id, c.state, now + PARKED_RETRY, c.attempts, c.code, c.reason, c.advice, c.waiting_for)
+        if c.state in (ChangeState.HELD, ChangeState.PARKED)
+        else Deferral(c.id, c.state, now + UNTIL_BACK, c.attempts, REMOVED, reason, advice, c.waiting_for)
+        for c in changes
     ]
     async with parts.writing, parts.store.begin() as unit:
         await unit.defer(deferrals)
@@ -67,11 +76,17 @@ def after_failure(parts: Parts, step: Step, change: Change, failure: Failure) ->
     following = next_try(failure.kind, paced(step.retry, failure.reason), change.attempts, parts.jitter())
     direction = "pull" if change.side.value == "salesforce" else "push"
     parts.meter.count(
-        "isthmus_record_failures_total", step=step.name, direction=direction, reason=failure.reason.value
+        "isthmus_record_failures_total",
+        step=step.called(direction),
+        direction=direction,
+        reason=failure.reason.value,
     )
     if following.parked:
         parts.meter.count(
-            "isthmus_parked_total", step=step.name, direction=direction, reason=failure.reason.value
+            "isthmus_parked_total",
+            step=step.called(direction),
+            direction=direction,
+            reason=failure.reason.value,
         )
     return Deferral(
         change.id,
@@ -114,7 +129,7 @@ def after_hold(parts: Parts, step: Step, change: Change, hold: Hold) -> Deferral
     parked = hold.outcome is Outcome.PARK
     if parked:
         parts.meter.count(
-            "isthmus_parked_total", step=step.name, direction=direction, reason=hold.reason.value
+            "isthmus_parked_total", step=step.called(direction), direction=direction, reason=hold.reason.value
         )
     return Deferral(
         change.id,
@@ -163,7 +178,12 @@ async def release_found(parts: Parts, unit: Unit, deferred: Sequence[Deferral]) 
             keys.setdefault(name, []).append(key)
     for name, wanted in keys.items():
         links = await unit.links_of_rows(tables[name], wanted)
-        living = {f"{name}:{key}": link for key, link in links.items() if _living(link)}
+        step = parts.steps.by_name.get(name)  # None where whatever is paired with a row of the table will do
+        living = {
+            f"{name}:{key}": link
+            for key, link in links.items()
+            if _living(link) and (step is None or link.object == step.object)
+        }
         found += await _standing(parts, unit, living)
     await unit.release_waiting(found)
 

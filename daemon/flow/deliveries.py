@@ -61,8 +61,12 @@ class Deliveries:
         """
         steps = self._parts.steps
         if steps is not self._known:
-            wanted = [(step.name, action.name) for step in steps.ordered for action in step.actions]
-            running = [step.name for step in steps.ordered if not step.still]
+            wanted = [
+                (step.called(action.direction), action.name)
+                for step in steps.ordered
+                for action in step.actions
+            ]
+            running = [name for step in steps.ordered if not step.still for name in step.names]
             retired = await self._outbox.retire(running, wanted)
             if retired:
                 log.warning("actions_retired", number=retired)
@@ -74,7 +78,7 @@ class Deliveries:
         try:
             async with asyncio.TaskGroup() as tasks:
                 for (step, action), group in groups.items():
-                    tasks.create_task(self._work_off(steps.by_name[step], action, group))
+                    tasks.create_task(self._work_off(_owner(steps, step), action, group))
         except BaseExceptionGroup as failures:
             error = failures.exceptions[0]
             raise error from error.__cause__
@@ -82,7 +86,7 @@ class Deliveries:
 
     async def _work_off(self, step: Step, name: str, group: Sequence[Waiting]) -> None:
         """One action's runs in order. Once its address is away, or its time is over, the rest of them are not tried."""
-        action = next(action for action in step.actions if action.name == name)
+        action = step.action(group[0].run.step, name)
         begun = self._parts.clock.monotonic()
         for place, waiting in enumerate(group):
             if self._parts.clock.monotonic() - begun > LONGEST:
@@ -174,3 +178,10 @@ def refusal(reply: Reply) -> Failure | None:
         else f"The address answered {reply.status}.",
         "See the receiver's log. It is tried again by itself; once it is parked: isthmus action retry.",
     )
+
+
+def _owner(steps: Steps, name: str) -> Step:
+    """The step of a run that these steps want."""
+    found = steps.named(name)
+    assert found is not None
+    return found

@@ -19,7 +19,7 @@ from daemon.flow.reading import read_fields
 from daemon.ports.salesforce import CONDITIONAL, CONDITIONAL_MOST, RecordWrite, WriteResult
 from daemon.reconcile.batching import Lane, Parcel, Portion, lanes
 from daemon.reconcile.pace import LARGEST, SMALLER_AT_MOST, affordable, divisible, narrowed, turned_away
-from daemon.reconcile.remedy import backoff
+from daemon.reconcile.remedy import backoff, next_try
 
 log = structlog.get_logger(__name__)
 
@@ -67,16 +67,18 @@ class Delivery:
         self._trouble = False
         self._away_together = False
         self._used = 0
+        self._learned = parts.sizes.of(step.object, step.batch_size)
         self.alone: set[int] = set()
         """Indexes of the writes that had a request of their own, among those that were sent."""
 
     async def run(self, companies: Sequence[int], locks: Sequence[frozenset[str]]) -> list[WriteResult]:
         """A result for each write, in order. `companies` and `locks` belong to the writes, as `Parcel` tells."""
-        learned = self._parts.sizes.of(self._step.object, self._step.batch_size)
-        size = narrowed(learned, len(self._writes), self._parts.outages.in_a_row(self._step.object))
+        most = max(map(_most, self._writes))
+        in_a_row = self._parts.outages.in_a_row(self._step.object)
+        size = narrowed(min(self._learned, most), len(self._writes), in_a_row)
         parcels = [
-            Parcel(write.call, CONDITIONAL_MOST if write.call[0] == CONDITIONAL else most, ids)
-            for write, most, ids in zip(self._writes, affordable(companies), locks, strict=True)
+            Parcel(write.call, CONDITIONAL_MOST if write.call[0] == CONDITIONAL else company, ids)
+            for write, company, ids in zip(self._writes, affordable(companies), locks, strict=True)
         ]
         await self._side_by_side(lanes(parcels, size))
         self._excuse()
@@ -104,7 +106,9 @@ class Delivery:
         results = await self._call(portion)
         for index, result in zip(portion, results, strict=True):
             self._results[index] = result
-        whole = results[0].failure if all(result.shared for result in results) else None
+        whole = (
+            results[0].failure if all(result.shared and not result.untried for result in results) else None
+        )
         if whole is None or not divisible(whole):
             return
         if len(portion) == 1:
@@ -124,12 +128,21 @@ class Delivery:
             self.alone.update(portion)
         clock, started = self._parts.clock, self._parts.clock.monotonic()
         results = await self._parts.records.write(self._step.object, read_fields(self._step), writes)
-        self._weigh(len(portion), results, clock.monotonic() - started)
+        self._weigh(writes, results, clock.monotonic() - started)
         return results
 
-    def _weigh(self, size: int, results: Sequence[WriteResult], seconds: float) -> None:
-        """Note what a request tells of Salesforce and of the size of requests."""
-        self._parts.meter.observe("isthmus_batch_records", size, step=self._step.name, direction="push")
+    def _weigh(self, writes: Sequence[RecordWrite], results: Sequence[WriteResult], seconds: float) -> None:
+        """Note what a request tells of Salesforce and of the size of requests.
+
+        One that is small by its kind says nothing of larger ones when it is turned away: an outage that meets few changes first would
+        leave the many after it in small requests.
+        """
+        size = len(writes)
+        if all(result.untried for result in results):
+            return
+        self._parts.meter.observe(
+            "isthmus_batch_records", size, step=self._step.called("push"), direction="push"
+        )
         self._used = max(self._used, size)
         failures = [(result.shared, result.failure) for result in results if result.failure is not None]
         unanswered = any(shared and f.kind is FailureKind.UNKNOWN_OUTCOME for shared, f in failures)
@@ -141,10 +154,11 @@ class Delivery:
             self._parts.sizes.note_answer(self._parts.clock.monotonic())
         locked = any(failure.reason is Reason.ROW_LOCK for _, failure in failures)
         slow = seconds > SLOW_SECONDS
-        self._away_together |= size > 1 and any(_turned_away(result) for result in results)
+        bounded = min(_most(write) for write in writes) < self._learned
+        self._away_together |= size > 1 and not bounded and any(_turned_away(result) for result in results)
         self._trouble |= size > 1 and (unanswered or whole or locked or slow)
         if slow:
-            self._hint(size, seconds)
+            hint_at_slowness(self._parts, self._step, size, seconds)
 
     def _is_hopeless(self, failure: Failure) -> bool:
         return not self._answered and self._refused_alone[failure.code] >= HOPELESS
@@ -153,7 +167,10 @@ class Delivery:
         """Let what failed without a fault of its own wait, untried, and longer each time that nothing at all is answered.
 
         A request that was turned away is such a one, unless other writes are answered meanwhile: then it may lie in its records after all.
+        So is, whatever else is answered, one that was never sent, and one that an administrator has to allow: Salesforce tells what it
+        does not allow of a record in that record's own result.
         """
+        self._excuse_barred()
         name, outages = self._step.object, self._parts.outages
         away = [index for index, result in enumerate(self._results) if _turned_away(result)]
         last = outages.last(name)
@@ -164,7 +181,7 @@ class Delivery:
         elif away or self._undivided:
             in_a_row = outages.note(name, self._parts.clock.monotonic())
         self._trouble |= self._away_together and in_a_row <= SMALLER_AT_MOST
-        excused = [] if others else away
+        excused = [index for index in away if not others or self._results[index].untried]
         if not excused and not self._undivided:
             return
         until = self._parts.clock.now() + backoff(self._step.retry, in_a_row, self._parts.jitter())
@@ -176,6 +193,33 @@ class Delivery:
             failure = replace(_NOT_DIVIDED, until=until)
             self._results[index] = WriteResult(id=self._writes[index].id, failure=failure)
 
+    def _excuse_barred(self) -> None:
+        """Nothing of a whole call passes before a person has done something: its records wait as long as after any other limit."""
+        barred = [index for index, result in enumerate(self._results) if _barred(result)]
+        for index in barred:
+            result = self._results[index]
+            assert result.failure is not None
+            pace = next_try(FailureKind.LIMITED, self._step.retry, 0, self._parts.jitter()).delay
+            failure = replace(result.failure, until=self._parts.clock.now() + pace)
+            self._results[index] = replace(result, failure=failure)
+        told = {found.code: found for index in barred if (found := self._results[index].failure)}
+        for failure in told.values():
+            self._tell_barred(failure, len(barred))
+
+    def _tell_barred(self, failure: Failure, records: int) -> None:
+        """Say it now and then: a backlog meets the same bar with each of its batches."""
+        name, now = f"{self._step.object} {failure.code}", self._parts.clock.monotonic()
+        if self._parts.sizes.may_hint(name, now, HINT_EVERY):
+            log.warning(
+                "writes_barred",
+                object=self._step.object,
+                step=self._step.called("push"),
+                code=failure.code,
+                why=failure.message,
+                advice=failure.advice,
+                records=records,
+            )
+
     def _learn(self) -> None:
         step = self._step
         size = self._parts.sizes.learn(
@@ -183,18 +227,33 @@ class Delivery:
         )
         self._parts.meter.gauge("isthmus_batch_size", size, object=step.object)
 
-    def _hint(self, size: int, seconds: float) -> None:
-        if self._parts.sizes.may_hint(self._step.object, self._parts.clock.monotonic(), HINT_EVERY):
-            log.warning(
-                "slow_batch",
-                object=self._step.object,
-                step=self._step.name,
-                records=size,
-                seconds=round(seconds, 1),
-                advice=f"The likely cause are triggers, flows and process builders of {self._step.object} in Salesforce: look at them, and pause "
-                f"them while a whole table is loaded. Or lower batch_size of step {self._step.name}; smaller requests are tried by themselves.",
-            )
+
+def hint_at_slowness(parts: Parts, step: Step, size: int, seconds: float) -> None:
+    """Tell of an object that takes long to save: `seconds` for so many records. Now and then, not each time."""
+    if parts.sizes.may_hint(step.object, parts.clock.monotonic(), HINT_EVERY):
+        log.warning(
+            "slow_batch",
+            object=step.object,
+            step=step.name,
+            records=size,
+            seconds=round(seconds, 1),
+            advice=f"The likely cause are triggers, flows and process builders of {step.object} in Salesforce: look at them, and pause "
+            f"them while a whole table is loaded. Or lower batch_size of step {step.name}; smaller requests are tried by themselves.",
+        )
+
+
+def _most(write: RecordWrite) -> int:
+    """The most records that a request of this kind takes, whatever was learned."""
+    return CONDITIONAL_MOST if write.call[0] == CONDITIONAL else LARGEST
 
 
 def _turned_away(result: WriteResult) -> bool:
     return result.shared and result.failure is not None and turned_away(result.failure)
+
+
+def _barred(result: WriteResult) -> bool:
+    """Whether the call as a whole cannot pass by itself, and says nothing of the record."""
+    failure = result.failure
+    if failure is None or not result.shared or turned_away(failure):
+        return False
+    return result.untried or failure.kind is FailureKind.PERMISSION

@@ -7,6 +7,7 @@ from contextlib import suppress
 import structlog
 
 from daemon.domain.failure import CallFailedError, DatabaseFailedError, Failure
+from daemon.flow.bulk_lane import BulkLane
 from daemon.flow.load import Loader
 from daemon.flow.loading.sweeps import Sweeps
 from daemon.flow.parts import Parts
@@ -30,12 +31,21 @@ class Engine:
     """Runs the worker, the first loads and the lease. `database` and `api` are told how the two sides do."""
 
     def __init__(
-        self, parts: Parts, loader: Loader, doorbell: Doorbell, lease: Lease, *, database: Health, api: Health
+        self,
+        parts: Parts,
+        loader: Loader,
+        doorbell: Doorbell,
+        lease: Lease,
+        *,
+        database: Health,
+        api: Health,
+        bulk: BulkLane | None = None,
     ) -> None:
         self._parts = parts
         self._loader = loader
         self._sweeps = Sweeps(parts, loader)
-        self._worker = Worker(parts, self._sweeps.reload, api)
+        self._bulk = bulk
+        self._worker = Worker(parts, self._sweeps.reload, api, bulk)
         self._doorbell = doorbell
         self._lease = lease
         self._health = database
@@ -104,6 +114,11 @@ class Engine:
         """Read large objects whole when that is wanted, for ever, beside the worker."""
         await self._sweeps.run()
 
+    async def write_in_bulk(self) -> None:
+        """Work off the backlogs that the worker hands over, for ever, beside it."""
+        if self._bulk is not None:
+            await self._bulk.run()
+
     async def _load_all(self) -> int:
         await self._loader.first_loads()
         return 1
@@ -126,9 +141,13 @@ class Engine:
         done = 0
         while True:
             count = await self._worker.round()
-            if not count and not await self._sweeps.rested():
+            if not count and not await self._sweeps.rested() and not await self._job_ended():
                 return done
             done += count
+
+    async def _job_ended(self) -> bool:
+        """Wait for the bulk job that is under way; False if there is none."""
+        return self._bulk is not None and await self._bulk.rested()
 
     async def _pause_after(self, failure: Failure, pause: float) -> None:
         """That many seconds; or as long as trying again is useless, a minute at a time, unless the order to stop comes."""

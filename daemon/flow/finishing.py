@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from daemon.domain.change import Change, ChangeState
-from daemon.domain.failure import Failure, FailureKind, Reason
+from daemon.domain.failure import DatabaseFailedError, Failure, FailureKind, Reason
 from daemon.domain.mapping import Step
 from daemon.domain.plan import Hold, Operation, Outcome
 from daemon.domain.side import Side
@@ -24,9 +24,27 @@ from daemon.flow.planning import made, pending_hold
 from daemon.flow.refused import with_values
 from daemon.flow.sending import raw_values
 from daemon.flow.settle import settle
+from daemon.flow.stream import QUICK, REPEATS
+from daemon.ports.failpoints import Failpoint
 from daemon.ports.store import Deferral, JournalEntry, Unit
+from daemon.reconcile.fold import lasting
 from daemon.reconcile.pace import UNANSWERED, suspicion, tries
 from daemon.reconcile.remedy import backoff
+
+
+async def finish_batch(parts: Parts, step: Step, cases: Sequence[Case]) -> None:
+    """Settle in a transaction of its own. A deadlock or a lost connection undid the whole: it is done again, as long as Salesforce's answers are known."""
+    for attempt in range(1, REPEATS + 1):
+        try:
+            async with parts.writing, parts.store.begin() as unit:
+                await finish(parts, unit, step, cases)
+                await parts.failpoints.reach(Failpoint.OUTCOMES_WRITTEN)
+        except DatabaseFailedError as error:
+            if error.failure.kind is not FailureKind.TRANSIENT or attempt == REPEATS:
+                raise
+            await parts.clock.sleep(backoff(QUICK, attempt, parts.jitter()).total_seconds())
+        else:
+            return
 
 
 async def finish(parts: Parts, unit: Unit, step: Step, cases: Sequence[Case]) -> None:
@@ -130,11 +148,16 @@ def _finish_ours(parts: Parts, case: Case, settled: list[int], deferred: list[De
     elif (conflict := deletion_disputed(case)) is not None:
         deferred += [beside_conflict(parts, case.step, change, conflict) for change in case.ours]
         return
-    if kept is None:
-        settled.append(last.id)
-    else:
-        deferred.append(_standing_in(case, kept))
-    settled += [change.id for change in case.ours[:-1]]
+    going_on = _going_on(case, kept) if kept is not None else []
+    deferred += going_on
+    settled += sorted({change.id for change in case.ours} - {item.id for item in going_on})
+
+
+def _going_on(case: Case, kept: Deferral) -> list[Deferral]:
+    """The last change goes on for all, with what alone tells when another column was changed."""
+    standing_in = _standing_in(case, kept)
+    earlier = [replace(standing_in, id=change.id) for change in lasting(case.ours)[:-1]]
+    return [*earlier, standing_in]
 
 
 def _record(case: Case) -> str | None:
@@ -192,7 +215,10 @@ def _in_doubt(parts: Parts, case: Case, failure: Failure) -> Deferral:
     tried = tries(case.ours)
     delay = backoff(case.step.retry, tried, parts.jitter())
     parts.meter.count(
-        "isthmus_record_failures_total", step=case.step.name, direction="push", reason=failure.reason.value
+        "isthmus_record_failures_total",
+        step=case.step.called("push"),
+        direction="push",
+        reason=failure.reason.value,
     )
     return Deferral(
         last.id,
@@ -242,9 +268,14 @@ def _journal(parts: Parts, case: Case) -> list[JournalEntry]:
     now = parts.clock.now()
     if written:
         waited = max(0.0, (now - case.ours[0].at).total_seconds())
-        parts.meter.observe("isthmus_sync_latency_seconds", waited, step=case.step.name, direction="push")
+        parts.meter.observe(
+            "isthmus_sync_latency_seconds", waited, step=case.step.called("push"), direction="push"
+        )
         parts.meter.gauge(
-            "isthmus_last_applied_timestamp_seconds", now.timestamp(), step=case.step.name, direction="push"
+            "isthmus_last_applied_timestamp_seconds",
+            now.timestamp(),
+            step=case.step.called("push"),
+            direction="push",
         )
     return [
         journal_entry(

@@ -32,12 +32,15 @@ def _step(parts: Parts, step: Step, counts: StepCounts) -> None:
     for direction in DIRECTIONS:
         oldest = counts.oldest_pending.get(direction)
         gauge(
-            "isthmus_pending_records", counts.pending.get(direction, 0), step=step.name, direction=direction
+            "isthmus_pending_records",
+            counts.pending.get(direction, 0),
+            step=step.called(direction),
+            direction=direction,
         )
         gauge(
             "isthmus_oldest_pending_timestamp_seconds",
             oldest.timestamp() if oldest is not None else 0,
-            step=step.name,
+            step=step.called(direction),
             direction=direction,
         )
     gauge("isthmus_links", counts.links, step=step.name, object=step.object)
@@ -46,7 +49,9 @@ def _step(parts: Parts, step: Step, counts: StepCounts) -> None:
     parked_since = counts.oldest_parked.timestamp() if counts.oldest_parked is not None else 0
     gauge("isthmus_parked_oldest_timestamp_seconds", parked_since, step=step.name)
     for (direction, reason), number in counts.parked.items():
-        gauge("isthmus_parked_records", number, step=step.name, direction=direction, reason=reason)
+        gauge(
+            "isthmus_parked_records", number, step=step.called(direction), direction=direction, reason=reason
+        )
 
 
 def _capture(parts: Parts, counts: list[StepCounts]) -> None:

@@ -6,11 +6,26 @@ replacement takes effect between batches, and whoever has to know can wait until
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from daemon.domain.drift import Drift
 from daemon.domain.mapping import Steps
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """What there still is of a step that is not in the configuration: triggers that capture, and local changes that wait."""
+
+    captures: bool = False
+    stored: int = 0
+
+    @property
+    def what(self) -> str:
+        """In words, for an operator."""
+        kept = f"{self.stored} local changes wait until it is back" if self.stored else "nothing waits"
+        return f"not in the configuration, {'and its triggers go on capturing' if self.captures else 'and not captured'}: {kept}"
 
 
 class InForce:
@@ -19,6 +34,10 @@ class InForce:
     def __init__(self, steps: Steps, drifts: tuple[Drift, ...] = ()) -> None:
         self._steps = steps
         self._drifts = drifts
+        self.leftovers: Mapping[str, Leftover] = {}
+        """What was left at the last look of steps that are not configured, by their names."""
+        self.changing = asyncio.Lock()
+        """Held from before the triggers of other steps are put in place until these steps are in force."""
         self._version = 0
         self._batches: Counter[int] = Counter()  # under way, by the version that they began with
         self._ended = asyncio.Event()

@@ -243,12 +243,12 @@ async def _caught(work: Awaitable[Mapping[str, Any]]) -> Mapping[str, Any] | Exc
 
 def step_of(parts: Parts, job: Job) -> Step:
     """The step that a job is about. Raises NotFoundError where it is gone, RefusedError while it is held."""
-    step = parts.steps.by_name.get(job.step)
+    step = parts.steps.named(job.step)
     if step is None:
         raise NotFoundError(
             f"there is no step {job.step} any more",
             "it was removed from the configuration, or disabled, after the job was ordered",
-            f"the steps are: {', '.join(parts.steps.by_name)}",
+            f"the steps are: {', '.join(parts.steps.names)}",
         )
     if step.still:
         raise RefusedError(

@@ -33,6 +33,8 @@ def account_link(parts: Parts, pair: Pair, effects: Effects, *, failed: bool) ->
             if link is not None and (after := paired(link, pair, plan)) != link:
                 effects.links.append(after)
         case LinkAction.CREATE | LinkAction.REVIVE as action:
+            if pair.former is not None:
+                effects.removed.append(pair.former.id)
             revived = action is LinkAction.REVIVE  # what was known of its time ended with the record
             former = replace(link, seen=None, own=None) if link is not None and revived else link
             made = paired(former or new_link(pair), pair, plan)

@@ -5,6 +5,7 @@ read before a newer event was settled is older than its link knows, and is left 
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 import structlog
 
@@ -14,6 +15,7 @@ from daemon.domain.mapping import Step
 from daemon.domain.side import Side
 from daemon.flow.deferral import load_reference
 from daemon.flow.loading.bulk import BulkLoad
+from daemon.flow.loading.outcomes import Tally, Witness, told
 from daemon.flow.loading.page import settle_page
 from daemon.flow.parts import Parts
 from daemon.flow.reading import read_fields
@@ -21,6 +23,8 @@ from daemon.flow.refiltering import conditions
 from daemon.flow.unlinked import enqueue_all_unlinked
 from daemon.ports.failpoints import Failpoint
 from daemon.ports.jobs import JobKind
+from daemon.ports.salesforce import Record
+from daemon.ports.store import Unit
 
 log = structlog.get_logger(__name__)
 
@@ -100,9 +104,9 @@ class Loader:
             state = await self._bulk.read(step, kind, expected, answers)
             return state.processed, state.expected
         source = Source.LOAD if kind is JobKind.FIRST_LOAD else Source.SWEEP
-        done = 0
+        done, tally = 0, Tally()
         seen: set[str] = set()
-        await self._progress(step, source, done, expected)
+        await self._progress(step, source, done, expected, tally)
         await self._parts.failpoints.reach(Failpoint.LOAD_BEGUN)
         pages = self._parts.records.scan(
             step.object, read_fields(step), bulk=expected >= self._bulk_from, condition=step.soql
@@ -112,22 +116,34 @@ class Loader:
             for start in range(0, len(page), SETTLED_AT_ONCE):
                 portion = page[start : start + SETTLED_AT_ONCE]
                 async with self._parts.writing, self._parts.store.begin() as unit:
-                    await settle_page(self._parts, unit, step, source, portion)
+                    settled = await self._settled(unit, step, source, portion, tally)
                     await self._parts.failpoints.reach(Failpoint.PAGE_SETTLED)
-                done += len(portion)
-                await self._progress(step, source, done, max(done, expected))
+                done, tally = done + len(portion), settled
+                await self._progress(step, source, done, max(done, expected), tally)
                 await self._parts.failpoints.reach(Failpoint.PAGE_COMMITTED)
             seen.update(record.id for record in page)
         await self._parts.failpoints.reach(Failpoint.PAGES_DONE)
         await self._ask_after_missing(step, source, seen)
         return done, expected
 
-    async def _progress(self, step: Step, source: Source, done: int, expected: int) -> None:
+    async def _settled(
+        self, unit: Unit, step: Step, source: Source, records: Sequence[Record], tally: Tally
+    ) -> Tally:
+        """Settle records; the tally with what became of them, which nobody asks of an answer to a gap."""
+        if source is not Source.LOAD:
+            await settle_page(self._parts, unit, step, source, records)
+            return tally
+        witness = Witness(unit)
+        await settle_page(self._parts, cast("Unit", witness), step, source, records)
+        ids = [record.id for record in records]
+        return tally.with_records(await told(unit, step, ids, witness.entries), listed=False)
+
+    async def _progress(self, step: Step, source: Source, done: int, expected: int, tally: Tally) -> None:
         labels = {"step": step.name, "direction": "pull"}
         self._parts.meter.gauge("isthmus_backfill_processed_records", done, **labels)
         self._parts.meter.gauge("isthmus_backfill_expected_records", expected, **labels)
         if source is Source.LOAD:
-            await self._parts.store.set_first_load(step.name, "running", done, expected)
+            await self._parts.store.set_first_load(step.name, "running", done, expected, tally.document())
 
     async def _ask_after_missing(self, step: Step, source: Source, seen: set[str]) -> None:
         """Records that are linked and were not among those read: the worker asks what became of each."""

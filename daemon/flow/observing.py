@@ -126,16 +126,27 @@ def _window(case: Case, written: datetime) -> Window | None:
     """The seconds in which a write may have replaced something unseen.
 
     A conditional write lets pass what happened in the very second of its condition; a write after a read, whatever came
-    between the two.
+    between the two. A create that came upon a record replaced what it had been given, whenever that was.
     """
-    if case.link is None or not case.sent:
+    if not case.sent:
         return None
     sent = taken(case.step, case.sent)
+    if case.link is None:
+        return Window(EVER, written + COMMIT, dict.fromkeys(sent), sent) if _came_upon(case) else None
     before = {name: case.link.base.get(name) for name in sent}
     if case.record is not None:
         before |= {name: value for name, value in held(case).items() if name in case.sent}
         return Window(case.record.stamp, max(written, case.record.stamp) + COMMIT, before, sent)
     return Window(case.link.seen, case.link.seen + COMMIT, before, sent) if case.link.seen else None
+
+
+def _came_upon(case: Case) -> bool:
+    """Whether a create wrote over a record that was not there when it was looked for: somebody had made it meanwhile, under the row's own id."""
+    write, result = case.plan.salesforce, case.result
+    create = write is not None and write.operation is Operation.CREATE
+    existed = result is not None and result.failure is None and not result.created
+    own = case.external_id is not None and case.external_id[1] not in case.made_ids
+    return create and existed and own and not case.in_doubt
 
 
 def _doubtful(case: Case) -> Window | None:

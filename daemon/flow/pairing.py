@@ -18,7 +18,10 @@ from daemon.reconcile.identify import Candidates, Match, choose, claimed_twice, 
 
 @dataclass(slots=True)
 class Pair:
-    """One observation with its other half, as it is worked through a transaction."""
+    """One observation with its other half, as it is worked through a transaction.
+
+    `former` is a link of the record that has ended, and gives way to the pair that a rule made of it with another row.
+    """
 
     seen: Observation
     link: Link | None = None
@@ -26,6 +29,7 @@ class Pair:
     origin: LinkOrigin | None = None
     hold: Hold | None = None
     row: Row | None = None
+    former: Link | None = None
     plan: Plan = field(default_factory=Plan)
     result: RowResult | None = None
     survivor_is_linked: bool = False
@@ -36,6 +40,9 @@ async def pair_up(unit: Unit, step: Step, observations: Sequence[Observation]) -
     """Find the other half of each observation; every query is made once for all of them."""
     links = await unit.links_of_records(sorted({item.sf_id for item in observations}))
     pairs = [Pair(item, link=links.get(item.sf_id)) for item in observations]
+    for pair in pairs:
+        if pair.link is not None and _gives_way(pair.link, pair.seen):
+            pair.link, pair.former = None, pair.link
     await _pair_by_word(
         unit, step, [pair for pair in pairs if pair.link is None and pair.seen.key is not None]
     )
@@ -53,6 +60,12 @@ async def pair_up(unit: Unit, step: Step, observations: Sequence[Observation]) -
             pair.key = pair.link.key
     await _look_up_survivors(unit, pairs)
     return pairs
+
+
+def _gives_way(link: Link, seen: Observation) -> bool:
+    """Whether a record's link has ended, and a rule has found another row for the record since."""
+    found = seen.origin is not None and seen.key is not None and seen.key != link.key
+    return found and link.ended and seen.presence is Presence.PRESENT
 
 
 def _is_spent(step: Step, seen: Observation) -> bool:
@@ -89,6 +102,9 @@ def _occupied(link: Link) -> Hold:
 
 async def _pair_by_identifier(unit: Unit, step: Step, pairs: Sequence[Pair]) -> None:
     candidates: dict[int, list[Candidates]] = {index: [] for index in range(len(pairs))}
+    known: dict[
+        str, Link
+    ] = {}  # of the rows that were found; one that may be paired had another record before, which is gone
     for rule in step.identify:
         wanted = {index: text for index, pair in enumerate(pairs) if (text := identifier(rule, pair.seen))}
         if not wanted:
@@ -104,13 +120,14 @@ async def _pair_by_identifier(unit: Unit, step: Step, pairs: Sequence[Pair]) -> 
         for index, text in wanted.items():
             if hits.get(text):
                 candidates[index].append(Candidates(rule, tuple(hits[text]), taken))
+        known.update(links)
     given: set[str] = set()
     for index, pair in enumerate(pairs):
         match choose(candidates[index]):
             case Match(key, _) if key in given:
                 pair.hold = claimed_twice(key)
             case Match(key, origin):
-                pair.key, pair.origin = key, origin
+                pair.key, pair.origin, pair.link = key, origin, known.get(key)
                 given.add(key)
             case Hold() as hold:
                 pair.hold = hold

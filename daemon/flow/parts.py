@@ -72,10 +72,25 @@ class Skew:
 
 
 @dataclass(frozen=True, slots=True)
+class Weight:
+    """What leaves a step's filter, as it was counted once: `counted` by the monotonic clock, `at` by the wall clock.
+
+    Linked rows outside the condition are counted themselves, up to what the delete guard allows and one more; of records only those
+    `inside` can be.
+    """
+
+    condition: str
+    counted: float
+    at: datetime
+    rows: int = 0
+    inside: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Parts:
     """The ports, the steps in force, and what the stages of one process share.
 
-    `loaded_under` are the filters with which this process began a step's first load. `budget` holds back what our share of Salesforce's API calls does not allow. `schema_doubts` is set by whoever met a failure that a changed schema may explain. `writing` is held by every transaction that decides: one at a time, so that two halves of one pair are never
+    `loaded_under` are the filters with which this process began a step's first load, `leaving` is what was counted of each mirror whose filter lets go. `budget` holds back what our share of Salesforce's API calls does not allow. `schema_doubts` is set by whoever met a failure that a changed schema may explain. `writing` is held by every transaction that decides: one at a time, so that two halves of one pair are never
     decided side by side. `jitter` gives numbers from 0 to 1, `new_id` fresh external ids.
     """
 
@@ -96,6 +111,7 @@ class Parts:
     schema_doubts: asyncio.Event = field(default_factory=asyncio.Event)
     budget: Holding = UNLIMITED
     loaded_under: dict[str, Conditions] = field(default_factory=dict)
+    leaving: dict[str, Weight] = field(default_factory=dict)
 
     @property
     def steps(self) -> Steps:

@@ -20,6 +20,7 @@ from daemon.flow.cases import Case, made_up
 from daemon.flow.deferral import GUARDED
 from daemon.flow.destinations import wait_for_siblings
 from daemon.flow.doubts import told_done, untold
+from daemon.flow.leaving import behind, leavers
 from daemon.flow.parts import Parts
 from daemon.flow.views import References, postgres_view, salesforce_view
 from daemon.ports.salesforce import WriteResult
@@ -279,10 +280,20 @@ async def _guard_deletes(parts: Parts, unit: Unit, step: Step, cases: Sequence[C
     taken_up = [change.id for case in cases for change in case.changes]
     waiting, held = await unit.deletes_waiting(step, taken_up, most)
     recent = await unit.deletes_since(step.name, now - GUARD_WINDOW)
+    waiting = max(waiting, await _leaving(parts, unit, step, cases, links) - held)
     pressure = DeletePressure(len(deletes), waiting, recent, held, links)
     passing = may_pass(step.delete_guard, pressure, await unit.delete_permit(step.name), now)
     if passing < len(deletes):
         _stop(parts, step, deletes[passing:], pressure)
+
+
+async def _leaving(parts: Parts, unit: Unit, step: Step, cases: Sequence[Case], links: int) -> int:
+    """How many more leave the step's filter than those that are here."""
+    weight, found = parts.leaving.get(step.name), leavers(step, cases)
+    here = len(found.rows) + len(found.records)
+    if weight is None or not here:
+        return 0
+    return behind(weight, links, await unit.deletes_since(step.name, weight.at), here)
 
 
 def _stop(parts: Parts, step: Step, deletes: Sequence[Case], pressure: DeletePressure) -> None:

@@ -126,8 +126,7 @@ async def _find_unknown(parts: Parts, step: Step, cases: Sequence[Case]) -> None
             records.update({record.id: record for record in same})
             found[place].append(Candidates(rule_of(step), tuple(record.id for record in same)))
     _hold_repeated(step, [case for case in cases if not found[id(case)]])
-    links = await _links(parts, records)
-    taken = frozenset(sf_id for sf_id, link in links.items() if link.state.value in ("linked", "blocked"))
+    links, taken = await _links(parts, records)
     given: set[str] = set()
     for case in cases:
         candidates = [Candidates(c.rule, c.found, taken & set(c.found)) for c in found[id(case)]]
@@ -138,6 +137,7 @@ async def _find_unknown(parts: Parts, step: Step, cases: Sequence[Case]) -> None
                 case.hold = _ADDED_BEFORE
             case Match(sf_id, origin):
                 case.sf_id, case.origin, case.record = sf_id, origin, records[sf_id]
+                case.former = links.get(sf_id)
                 given.add(sf_id)
             case None:
                 pass
@@ -177,11 +177,27 @@ async def _find_deleted(parts: Parts, step: Step, cases: Sequence[Case]) -> None
             wanted[text].sf_id, wanted[text].deleted = deleted.id, deleted
 
 
-async def _links(parts: Parts, records: Mapping[str, Record]) -> Mapping[str, Link]:
+async def _links(parts: Parts, records: Mapping[str, Record]) -> tuple[Mapping[str, Link], frozenset[str]]:
+    """The links of records that rules have found, and those of the records that no rule may pair.
+
+    A link that has ended keeps its record for a row that is there still: the record is back, and so is their pair before long.
+    """
     if not records:
-        return {}
+        return {}, frozenset()
     async with parts.writing, parts.store.begin() as unit:
-        return await unit.links_of_records(sorted(records))
+        links = await unit.links_of_records(sorted(records))
+        ended = {sf_id: link for sf_id, link in links.items() if link.ended and not _is_spent(records[sf_id])}
+        rows: set[tuple[str, str]] = set()
+        for name in {link.step for link in ended.values()} & parts.steps.by_name.keys():
+            keys = sorted(link.key for link in ended.values() if link.step == name)
+            rows |= {(name, key) for key in await unit.rows(parts.steps.by_name[name], keys)}
+    kept = {sf_id for sf_id, link in ended.items() if (link.step, link.key) in rows}
+    return links, frozenset(kept | {sf_id for sf_id, link in links.items() if not link.ended})
+
+
+def _is_spent(record: Record) -> bool:
+    """Whether it is a lead that was converted: what becomes of it is decided by that, whoever it was paired with."""
+    return record.values.get("IsConverted") is True
 
 
 _ADDED_BEFORE = Hold(

@@ -32,21 +32,23 @@ async def send(parts: Parts, step: Step, cases: Sequence[Case]) -> None:
     if not wanted:
         return
     async with parts.flight.holding({case.sf_id or step.object for case in wanted}):
-        outgoing = await _marked(parts, wanted)
+        outgoing = await marked(parts, wanted)
         if not outgoing:
             return
         await parts.failpoints.reach(Failpoint.WRITES_MARKED)
-        parts.meter.gauge("isthmus_in_flight_records", len(outgoing), step=step.name, direction="push")
-        await _deliver(parts, step, outgoing)
+        parts.meter.gauge(
+            "isthmus_in_flight_records", len(outgoing), step=step.called("push"), direction="push"
+        )
+        await deliver(parts, step, outgoing)
         await parts.failpoints.reach(Failpoint.REPLY_PARSED)
-    parts.meter.gauge("isthmus_in_flight_records", 0, step=step.name, direction="push")
+    parts.meter.gauge("isthmus_in_flight_records", 0, step=step.called("push"), direction="push")
 
 
-async def _deliver(parts: Parts, step: Step, outgoing: Sequence[Case]) -> None:
+async def deliver(parts: Parts, step: Step, outgoing: Sequence[Case]) -> None:
     """Give each case the result of its write."""
-    delivery = Delivery(parts, step, [_record_write(step, case) for case in outgoing])
+    delivery = Delivery(parts, step, [record_write(step, case) for case in outgoing])
     companies = [company(case.ours) for case in outgoing]
-    results = await delivery.run(companies, [_locks(step, case) for case in outgoing])
+    results = await delivery.run(companies, [locks(step, case) for case in outgoing])
     answered = parts.sizes.answered_within(ANSWERED_SECONDS, parts.clock.monotonic())
     for index, (case, result) in enumerate(zip(outgoing, results, strict=True)):
         case.result = result
@@ -54,7 +56,7 @@ async def _deliver(parts: Parts, step: Step, outgoing: Sequence[Case]) -> None:
         case.blamed = alone and blamed(tries(case.ours), step.retry, others_answered=answered)
 
 
-async def _marked(parts: Parts, wanted: Sequence[Case]) -> list[Case]:
+async def marked(parts: Parts, wanted: Sequence[Case]) -> list[Case]:
     """Mark what may go out: a case whose link has learned something since it was read goes round again instead."""
     async with parts.writing:
         async with parts.store.begin() as unit:
@@ -87,7 +89,7 @@ async def _keep_confirmed(unit: Unit, outgoing: Sequence[Case]) -> None:
     await unit.put_links(links)
 
 
-def _locks(step: Step, case: Case) -> frozenset[str]:
+def locks(step: Step, case: Case) -> frozenset[str]:
     """The records that the write may lock, as far as they are known: its own, and its parents before and after."""
     parents = [mapped.name for mapped in step.fields if mapped.kind is Kind.REFERENCE]
     known: list[Mapping[str, object]] = [case.sent]
@@ -115,7 +117,8 @@ def _stored(case: Case) -> Mapping[str, Raw]:
     return values
 
 
-def _record_write(step: Step, case: Case) -> RecordWrite:
+def record_write(step: Step, case: Case) -> RecordWrite:
+    """The write that a case's plan asks for."""
     write = case.plan.salesforce
     assert write is not None
     match write.operation:

@@ -33,7 +33,7 @@ from daemon.flow.views import References, postgres_view, salesforce_view
 from daemon.ports.failpoints import Failpoint
 from daemon.ports.store import LedgerLine, Row, RowResult, RowWrite, Unit
 from daemon.reconcile.decide import decide
-from daemon.reconcile.fold import fold
+from daemon.reconcile.fold import lasting
 
 HELD_ELSEWHERE = Failure(
     FailureKind.BUSY,
@@ -279,7 +279,7 @@ def _leave_to_push(
     waiting = any(change.id not in settled for change in local) or bool(pair.seen.kept)
     rewritten = pair.restores or _rewritten(pair, references)
     if rewritten or (pair.plan.salesforce is not None and not waiting):
-        effects.stored.append(_left_over(parts, pair, [] if rewritten else local))
+        effects.stored += _left_over(parts, pair, [] if rewritten else local)
 
 
 _KINDS: Final = {
@@ -289,8 +289,8 @@ _KINDS: Final = {
 }
 
 
-def _left_over(parts: Parts, pair: Pair, local: Sequence[Change]) -> Change:
-    """A change that goes on with what captured ones began: it is as old as they are, and of the same columns."""
+def _left_over(parts: Parts, pair: Pair, local: Sequence[Change]) -> list[Change]:
+    """What goes on with what captured changes began: as old as they are, and of the same columns."""
     left = Change(
         step=pair.seen.step.name,
         side=Side.POSTGRES,
@@ -301,10 +301,10 @@ def _left_over(parts: Parts, pair: Pair, local: Sequence[Change]) -> Change:
         at=parts.clock.now(),
         key=pair.key,
     )
-    if not local:
-        return left
-    captured = fold(local)
-    return replace(left, at=captured.at, values=captured.values, old_values=captured.old_values)
+    return [
+        replace(left, at=captured.at, values=captured.values, old_values=captured.old_values)
+        for captured in lasting(local)
+    ] or [left]
 
 
 def _rewritten(pair: Pair, references: References) -> bool:

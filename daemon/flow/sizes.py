@@ -39,7 +39,7 @@ class BatchSizes:
         return self._answered is not None and self._answered > moment
 
     def may_hint(self, name: str, now: float, every: float) -> bool:
-        """Whether an object's slowness has not been told of for so many seconds; it counts as told then."""
+        """Whether what is named so has not been told of for so many seconds; it counts as told then."""
         last = self._hinted.get(name)
         if last is not None and now - last < every:
             return False

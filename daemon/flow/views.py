@@ -60,8 +60,8 @@ class References:
             for name in field.looked_up:
                 target = steps.by_name[name]
                 found.tables[name] = target.table.qualified
-                exact = field.either is not None or bool(field.among)
-                await found._fill(unit, steps, target, keys, known, exact=exact)
+                several = field.either is not None or bool(field.among)
+                await found._fill(unit, steps, target, keys, known, several=several)
         return found
 
     def knows(self, field: Field, value: Value) -> bool:
@@ -86,24 +86,24 @@ class References:
         keys: set[str],
         ids: set[str],
         *,
-        exact: bool,
+        several: bool,
     ) -> None:
         """A parent that is being renamed is not known by either half until its link has followed it.
 
-        `exact`: only records of the step's own object count, where one row may be a record of either of two objects.
+        Only records of the step's own object count: a row may be linked to a record of another one. `several`: one of those may be meant.
         """
         records = self.records.setdefault(target.name, {})
         back = self.keys.setdefault(target.name, {})
         former = self.former.setdefault(target.name, {})
         if keys:
             for key, link in (await unit.links_of_rows(target.table.qualified, sorted(keys))).items():
-                if not exact or link.object == target.object:
+                if link.object == target.object:
                     (records if link.state is LinkState.LINKED else former)[key] = link.sf_id
-                elif link.state is LinkState.LINKED:
+                elif several and link.state is LinkState.LINKED:
                     self.elsewhere.add((target.table.qualified, key))
         if ids:
             for sf_id, link in (await unit.links_of_records(sorted(ids))).items():
-                mine = link.table == target.table.qualified and (not exact or link.object == target.object)
+                mine = link.table == target.table.qualified and link.object == target.object
                 if link.state is LinkState.LINKED and mine:
                     back[sf_id] = link.key
         back.update({sf_id: key for key, sf_id in records.items()})

@@ -13,21 +13,22 @@ from daemon.domain.failure import CallFailedError, DatabaseFailedError, Failure,
 from daemon.domain.mapping import Step
 from daemon.domain.side import Side
 from daemon.flow.budget import HELD
+from daemon.flow.bulk_lane import BulkLane
 from daemon.flow.campaigns import MemberStatuses
 from daemon.flow.cases import Case, gather, united
 from daemon.flow.deferral import after_until, doubt_schema, keep_removed, keep_still
-from daemon.flow.finishing import finish
+from daemon.flow.finishing import finish_batch
+from daemon.flow.leaving import weigh
 from daemon.flow.parts import Parts
 from daemon.flow.planning import load_rows, plan_cases
 from daemon.flow.precautions import take_precautions
 from daemon.flow.reading import read_cases
 from daemon.flow.renames import being_renamed
 from daemon.flow.sending import send
-from daemon.flow.stream import QUICK, REPEATS
 from daemon.ports.failpoints import Failpoint
 from daemon.ports.store import Deferral
 from daemon.reconcile.budget import Stage, goes_ahead
-from daemon.reconcile.claim_size import ClaimSize
+from daemon.reconcile.claim_size import SMALL_BATCH, ClaimSize
 from daemon.reconcile.remedy import backoff
 
 log = structlog.get_logger(__name__)
@@ -41,25 +42,41 @@ Reload = Callable[[Step, Sequence[Change]], Awaitable[None]]
 class Worker:
     """Takes what is due and settles it.
 
-    `reload` reads a whole object, for gaps that name no record. `health` is told how Salesforce's API does.
+    `reload` reads a whole object, for gaps that name no record. `health` is told how Salesforce's API does. `bulk` takes backlogs off its
+    hands, where there is one.
     """
 
-    def __init__(self, parts: Parts, reload: Reload, health: Health = lambda up, reason: None) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        reload: Reload,
+        health: Health = lambda up, reason: None,
+        bulk: BulkLane | None = None,
+    ) -> None:
         self._live = self._parts = parts
         self._health = health
         self._reload = reload
+        self._bulk = bulk
+        self._full = False
         self._claim = ClaimSize()
         self._failures = 0
         self._statuses = MemberStatuses()
 
     async def round(self) -> int:
-        """One batch; how many stored changes it held. The batch grows while there is a backlog, and shrinks again."""
+        """One batch; how many stored changes it held, without those that wait for a bulk job. It grows while there is a backlog, and shrinks again."""
         with self._live.batch() as self._parts:
             return await self._round()
 
     async def _round(self) -> int:
+        if self._bulk is not None:
+            await self._bulk.begin_round()
         started = self._parts.clock.monotonic()
-        changes = await self._parts.store.pending(self._claim.next)
+        crowded = self._bulk is not None and self._bulk.crowded
+        most = SMALL_BATCH if crowded else self._claim.next
+        changes = await self._parts.store.pending(most)
+        self._full = len(changes) >= most
+        if self._bulk is not None:
+            self._bulk.claimed(changes)
         if changes:
             await self._parts.failpoints.reach(Failpoint.CHANGES_CLAIMED)
         slowed = self._parts.budget.stage is not Stage.FREE
@@ -72,8 +89,12 @@ class Worker:
         orphans = [change for change in changes if change.step not in self._parts.steps.by_name]
         if orphans:
             await keep_removed(self._parts, orphans)
-        self._claim.after(len(changes), self._parts.clock.monotonic() - started, saving=slowed)
-        return len(changes)
+        if not crowded:
+            self._claim.after(len(changes), self._parts.clock.monotonic() - started, saving=slowed)
+        if self._bulk is None:
+            return len(changes)
+        await self._bulk.end_round(self._parts)
+        return len(changes) - self._bulk.put_off(changes)
 
     async def _within_budget(self, step: Step, changes: Sequence[Change]) -> None:
         """Take up what the budget of API calls allows now; the rest stays stored and says why."""
@@ -84,6 +105,8 @@ class Worker:
             await self._hold(
                 step, [c for c in changes if c.id not in going], (), self._parts.budget.hold(Stage.SLOWED)
             )
+        if ready and self._bulk is not None:
+            ready = await self._bulk.sift(self._parts, step, ready, full=self._full)
         if ready:
             await self._step(step, ready)
 
@@ -105,15 +128,18 @@ class Worker:
             cases = await self._load(step, single)
             await read_cases(self._parts, step, cases)
             cases = united(cases)
+            await weigh(self._parts, step, cases)
             cases = await self._plan(step, cases)
             await self._statuses.before_members(self._parts, step, cases)
+            if self._bulk is not None:
+                cases = await self._bulk.take(self._parts, step, cases)
             await send(self._parts, step, cases)
         except CallFailedError as error:
             await self._postpone(step, single, cases, error)
             return
         self._health(True, "answering")
         try:
-            await self._finish(step, cases)
+            await finish_batch(self._parts, step, cases)
         except DatabaseFailedError as error:
             if error.failure.kind is FailureKind.TRANSIENT:
                 raise
@@ -122,20 +148,6 @@ class Worker:
         await self._parts.failpoints.reach(Failpoint.OUTBOUND_DONE)
         await self._statuses.after_campaigns(self._parts, step, cases)
         self._failures = 0
-
-    async def _finish(self, step: Step, cases: Sequence[Case]) -> None:
-        """Settle. A deadlock or a lost connection undid the whole transaction: it is done again, as long as Salesforce's answers are known."""
-        for attempt in range(1, REPEATS + 1):
-            try:
-                async with self._parts.writing, self._parts.store.begin() as unit:
-                    await finish(self._parts, unit, step, cases)
-                    await self._parts.failpoints.reach(Failpoint.OUTCOMES_WRITTEN)
-            except DatabaseFailedError as error:
-                if error.failure.kind is not FailureKind.TRANSIENT or attempt == REPEATS:
-                    raise
-                await self._parts.clock.sleep(backoff(QUICK, attempt, self._parts.jitter()).total_seconds())
-            else:
-                return
 
     async def _answer_truncate(self, step: Step, changes: Sequence[Change]) -> None:
         """A person answered: every linked row is looked at, and what is gone from the table is deleted across.
@@ -150,6 +162,8 @@ class Worker:
     async def _load(self, step: Step, changes: Sequence[Change]) -> list[Case]:
         async with self._parts.writing, self._parts.store.begin() as unit:
             cases = await gather(unit, self._parts.steps, step, changes)
+            if self._bulk is not None:
+                cases = await self._bulk.put_aside(self._parts, unit, cases)
             await load_rows(unit, step, cases)
         return cases
 
@@ -185,6 +199,8 @@ class Worker:
         self, step: Step, changes: Sequence[Change], cases: Sequence[Case], failure: Failure
     ) -> None:
         """Keep changes for later, with the reason. What is held or parked for a reason of its own keeps that."""
+        if self._bulk is not None:
+            changes = [change for change in changes if not self._bulk.in_hand(change)]
         sent = {change.id for case in cases if case.sent for change in case.ours}
         pace = backoff(step.retry, self._failures, self._parts.jitter())
         due = self._parts.database_now() + (after_until(self._parts, failure) or pace)

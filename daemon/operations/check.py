@@ -5,12 +5,15 @@ Nothing is written anywhere. What the configuration itself says comes in as a va
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, replace
 from typing import Final, Protocol, TypeVar
 
 from daemon.domain.failure import UnreachableError
-from daemon.domain.mapping import Steps
+from daemon.domain.filter import Filter
+from daemon.domain.mapping import Step, Steps
+from daemon.operations.finding import Finding, Level
+from daemon.operations.lead_fields import lead_field_findings
+from daemon.ports.conversions import Conversions
 from daemon.ports.database import Database, TableDescription
 from daemon.ports.salesforce import Catalogue, ObjectDescription
 
@@ -89,26 +92,6 @@ class Configured:
     sandbox: bool | None = None
 
 
-class Level(StrEnum):
-    """How bad a finding is."""
-
-    OK = "ok"
-    WARNING = "warning"
-    PROBLEM = "problem"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One finding. `where` is `file:line` and `path` the way in the file; both empty if no line is to blame."""
-
-    level: Level
-    what: str
-    fix: str = ""
-    where: str = ""
-    path: str = ""
-    about: str = "config"
-
-
 @dataclass(frozen=True, slots=True)
 class CheckReport:
     """What was found, problems first, and the steps as the daemon would work by them, if there is no problem."""
@@ -125,7 +108,9 @@ class CheckReport:
         return not self.of(Level.PROBLEM) and not (strict and self.of(Level.WARNING))
 
 
-async def check(configured: Configured, catalogue: Catalogue, database: Database) -> CheckReport:
+async def check(
+    configured: Configured, catalogue: Catalogue, database: Database, conversions: Conversions
+) -> CheckReport:
     """Hold the configuration against both sides.
 
     Raises IsthmusError or CallFailedError if a side cannot be asked: what is not known cannot be called wrong.
@@ -134,14 +119,15 @@ async def check(configured: Configured, catalogue: Catalogue, database: Database
     tables = await described_tables(database, configured.tables)
     versions = await _asked(catalogue.versions(), "Salesforce")
     objects = await described_objects(catalogue, configured.objects)
-    captured = await _asked(catalogue.captured_objects(), "Salesforce")
+    capture = await _asked(capture_told(catalogue, configured.pulled), "Salesforce")
     resolved = configured.resolve(objects, tables)
     findings += [remark(Level.PROBLEM, found) for found in resolved.problems]
     findings += [remark(Level.WARNING, found) for found in resolved.warnings]
     findings.append(version_finding(configured.api_version, versions))
-    findings += capture_findings(configured.pulled, captured)
+    findings += capture
     if resolved.steps is not None:
         findings += await filter_findings(resolved.steps, catalogue, database)
+        findings += await _asked(lead_field_findings(resolved.steps, conversions), "Salesforce")
         findings.append(Finding(Level.OK, summary(resolved.steps)))
     order = [Level.PROBLEM, Level.WARNING, Level.OK]
     findings.sort(key=lambda finding: order.index(finding.level))
@@ -149,28 +135,43 @@ async def check(configured: Configured, catalogue: Catalogue, database: Database
 
 
 async def filter_findings(steps: Steps, catalogue: Catalogue, database: Database) -> list[Finding]:
-    """What each side says of the conditions that it is to judge: they are tried, and nothing stays of it."""
+    """What each side says of the conditions that it is to judge: they are tried one by one, and nothing stays of it.
+
+    The `when` of a destination holds only where those before it do not, and so contains them: the first that is not taken is told.
+    """
     found = []
+    misrouted: set[str] = set()
     for step in steps.ordered:
-        on_rows = step.push_filter or step.routed_by  # tried together
-        for side, judged in (("Salesforce", step.pull_filter), ("PostgreSQL", on_rows)):
-            if judged is None:
-                continue
-            question = (
-                catalogue.condition_fault(step.object, judged.condition)
-                if side == "Salesforce"
-                else database.condition_fault(step)
-            )
-            fault = await _asked(question, side)
-            if fault is not None:
-                what = f"{side} does not take the filter of {step.name}: {fault}"
-                fix = (
-                    "write a condition that holds of a record"
-                    if side == "Salesforce"
-                    else "write a condition on columns that only looks"
-                )
-                found.append(Finding(Level.PROBLEM, what, fix, judged.where, judged.path))
+        if step.pull_filter is not None:
+            asked = catalogue.condition_fault(step.object, step.pull_filter.condition)
+            if (fault := await _asked(asked, "Salesforce")) is not None:
+                found.append(_not_taken("Salesforce", "filter", step, step.pull_filter, fault))
+        if step.push_filter is not None:
+            asked = database.condition_fault(replace(step, routed_by=None))
+            if (fault := await _asked(asked, "PostgreSQL")) is not None:
+                found.append(_not_taken("PostgreSQL", "filter", step, step.push_filter, fault))
+    for step in sorted(steps.ordered, key=_place_in_family):
+        if step.routed_by is None or not step.routed_by.path or misrouted & {*step.siblings}:
+            continue
+        asked = database.condition_fault(replace(step, push_filter=None))
+        if (fault := await _asked(asked, "PostgreSQL")) is not None:
+            misrouted.add(step.name)
+            found.append(_not_taken("PostgreSQL", "`when`", step, step.routed_by, fault))
     return found
+
+
+def _place_in_family(step: Step) -> int:
+    return step.family.index(step.name) if step.family else 0
+
+
+def _not_taken(side: str, what: str, step: Step, judged: Filter, fault: str) -> Finding:
+    holder = (
+        "a condition that holds of a record"
+        if side == "Salesforce"
+        else "a condition on columns that only looks"
+    )
+    told = f"{side} does not take the {what} of {step.name}: {fault}"
+    return Finding(Level.PROBLEM, told, f"write {holder}", judged.where, judged.path)
 
 
 def remark(level: Level, found: Remark) -> Finding:
@@ -193,8 +194,23 @@ def version_finding(wanted: str, served: Sequence[str]) -> Finding:
     return Finding(Level.PROBLEM, what, fix, about="salesforce.version")
 
 
+async def capture_told(catalogue: Catalogue, pulled: frozenset[str]) -> list[Finding]:
+    """Whether Salesforce sends the changes of every object that is pulled. One call, and another where an object is not known to be selected."""
+    captured = await catalogue.captured_objects()
+    unsure = {name for name in pulled - (captured or frozenset()) if not name.endswith("__c")}
+    offered = await catalogue.objects_with_events() if unsure else None
+    silent = frozenset(unsure - offered) if offered is not None else frozenset[str]()
+    findings = capture_findings(pulled - silent, captured)
+    if silent and offered is not None:
+        named, listed = ", ".join(sorted(silent)), ", ".join(sorted(offered))
+        what = f"{named}: Salesforce sends no change events of it, so it cannot be pulled"
+        fix = f"write direction: push, or name an object that has them: {listed}; every custom object has"
+        findings.insert(0, Finding(Level.PROBLEM, what, fix, about="salesforce.cdc"))
+    return findings
+
+
 def capture_findings(pulled: frozenset[str], captured: frozenset[str] | None) -> list[Finding]:
-    """Whether Salesforce sends the changes of every object that is pulled."""
+    """Whether every object that is pulled, and can be, is selected."""
     about = "salesforce.cdc"
     where = "Setup > Integrations > Change Data Capture"
     if captured is None:

@@ -45,7 +45,7 @@ async def compare(
             f"{show} cannot be shown", f"at most {SHOWN_MOST} can", "narrow it down with --where"
         )
     request = {"where": sorted(where.items()), "share": share, "show": show}
-    job = await office.jobs.open(JobKind.COMPARE, name, request, operator)
+    job = await office.jobs.open(JobKind.COMPARE, step.name, request, operator)
     await office.inspection.audit(
         operator=operator,
         action="compare",
@@ -101,7 +101,7 @@ async def repair(office: Office, wish: Wish, operator: str) -> dict[str, Any]:
         "only": wish.only,
         "deletes": wish.deletes,
     }
-    job = await office.jobs.open(JobKind.REPAIR, wish.step, request, operator)
+    job = await office.jobs.open(JobKind.REPAIR, office.step(wish.step).name, request, operator)
     await office.inspection.audit(
         operator=operator, action="repair", request={"step": wish.step, **request}, outcome=f"job {job.id}"
     )

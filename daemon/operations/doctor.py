@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from daemon.domain.failure import CallFailedError, IsthmusError
-from daemon.operations.check import Level, remark
+from daemon.operations.check import remark
 from daemon.operations.examination import postgres, running, salesforce
 from daemon.operations.examination.visit import (
     Check,
@@ -24,6 +24,7 @@ from daemon.operations.examination.visit import (
     area,
     worst,
 )
+from daemon.operations.finding import Level
 
 __all__ = ["NAMES", "DoctorReport", "Outcome", "Patient", "State", "examine"]
 
@@ -122,6 +123,7 @@ _CHECKS: Final[Mapping[str, tuple[Sequence[str], Check]]] = {
     "salesforce.fields": (_BOTH, area("salesforce.fields", "every field may be read and written")),
     "salesforce.external_ids": (_BOTH, area("salesforce.external_ids", "creates can be repeated safely")),
     "salesforce.identifiers": (_BOTH, salesforce.identifiers),
+    "salesforce.lead_fields": (_BOTH, salesforce.lead_fields),
     "salesforce.cdc": (("salesforce.auth",), salesforce.cdc),
     "salesforce.budget": (("salesforce.auth",), running.budget),
     "clock.offset": ((), running.clock_offset),

@@ -11,8 +11,9 @@ from daemon.operations.job_routes import job_routes
 from daemon.operations.link_routes import link_routes
 from daemon.operations.loading_routes import loading_routes
 from daemon.operations.masking import masked
+from daemon.operations.naming import stored_name, told
 from daemon.operations.office import Office
-from daemon.operations.parameters import PAGE, counted, flag, limit, number, page, text
+from daemon.operations.parameters import PAGE, asked, counted, flag, limit, number, page, text
 from daemon.operations.parked import parked_routes
 from daemon.operations.reloading import config_routes
 from daemon.operations.step_routes import step_routes
@@ -81,21 +82,29 @@ async def _parked(office: Office, request: ApiRequest) -> ApiReply:
     return page(
         office,
         request,
-        await office.inspection.parked(
-            step=query.get("step"), code=query.get("code"), limit=limit(query), cursor=query.get("cursor")
+        told(
+            office.parts.steps,
+            await office.inspection.parked(
+                step=asked(office, query),
+                code=query.get("code"),
+                limit=limit(query),
+                cursor=query.get("cursor"),
+            ),
+            query.get("step"),
         ),
     )
 
 
 async def _one_parked(office: Office, request: ApiRequest) -> ApiReply:
-    return page(office, request, await office.inspection.parked(ids=[number(request.path["id"], "id")]))
+    found = await office.inspection.parked(ids=[number(request.path["id"], "id")])
+    return page(office, request, told(office.parts.steps, found))
 
 
 async def _retry(office: Office, request: ApiRequest) -> ApiReply:
     ids = request.body.get("ids") or ()
     if not isinstance(ids, list | tuple) or not all(isinstance(item, int) for item in ids):
         raise UsageError("ids is not understood", "it is a list of numbers", 'write {"ids": [17, 18]}')
-    step, code = text(request.body, "step"), text(request.body, "code")
+    step, code = stored_name(office.parts.steps, text(request.body, "step")), text(request.body, "code")
     if not ids and step is None and code is None and request.body.get("all") is not True:
         raise UsageError(
             "nothing was named to retry", "it takes ids, step, code or all", 'write {"ids": [17]}'
@@ -111,7 +120,7 @@ async def _conflicts(office: Office, request: ApiRequest) -> ApiReply:
         office,
         request,
         await office.inspection.conflicts(
-            step=query.get("step"), limit=limit(query), cursor=query.get("cursor")
+            step=asked(office, query), limit=limit(query), cursor=query.get("cursor")
         ),
     )
 
@@ -135,7 +144,7 @@ async def _gaps(office: Office, request: ApiRequest) -> ApiReply:
         office,
         request,
         await office.inspection.gaps(
-            step=query.get("step"),
+            step=asked(office, query),
             open_only=flag(query, "open"),
             limit=limit(query),
             cursor=query.get("cursor"),
@@ -148,11 +157,15 @@ async def _log(office: Office, request: ApiRequest) -> ApiReply:
     return page(
         office,
         request,
-        await office.inspection.log(
-            step=query.get("step"),
-            record=query.get("record"),
-            limit=limit(query),
-            cursor=query.get("cursor"),
+        told(
+            office.parts.steps,
+            await office.inspection.log(
+                step=asked(office, query),
+                record=query.get("record"),
+                limit=limit(query),
+                cursor=query.get("cursor"),
+            ),
+            query.get("step"),
         ),
     )
 

@@ -34,8 +34,8 @@ async def allow(office: Office, name: str, amount: int, lasting: timedelta, oper
 async def show(office: Office, name: str) -> dict[str, Any]:
     """The guard of a step, with the first of what it wanted to delete, newest first."""
     step = office.step(name)
-    found = (await office.comparisons.guards()).get(name) or Guard(name, 0, None, truncated=False)
-    held = await office.inspection.parked(step=name, code=GUARDED)
+    found = (await office.comparisons.guards()).get(step.name) or Guard(name, 0, None, truncated=False)
+    held = await office.inspection.parked(step=step.name, code=GUARDED)
     return {
         "step": name,
         "max_count": step.delete_guard.max_count,

@@ -12,7 +12,7 @@ from typing import Final
 from daemon.domain.failure import UsageError
 from daemon.domain.mapping import Identify, IdentifyKind, Normalise, Step
 from daemon.domain.policy import Behaviour
-from daemon.operations.check import Finding, Level
+from daemon.operations.finding import Finding, Level
 from daemon.ports.identifiers import ColumnFacts, Filled, RecordIdentifiers, RowIdentifiers
 from daemon.ports.salesforce import ObjectDescription
 

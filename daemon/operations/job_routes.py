@@ -6,7 +6,7 @@ from functools import partial
 from daemon.operations import jobs
 from daemon.operations.masking import masked
 from daemon.operations.office import Office
-from daemon.operations.parameters import PAGE, counted, limit, number
+from daemon.operations.parameters import PAGE, asked, counted, limit, number
 from daemon.ports.api import ApiReply, ApiRequest, Endpoint, Role
 
 
@@ -24,7 +24,7 @@ async def _list(office: Office, request: ApiRequest) -> ApiReply:
     query = request.query
     found = await jobs.listed(
         office,
-        step=query.get("step"),
+        step=asked(office, query),
         kind=query.get("kind"),
         state=query.get("state"),
         limit=limit(query),

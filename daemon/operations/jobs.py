@@ -73,8 +73,20 @@ def shown(job: Job) -> dict[str, Any]:
         "cancelled_by": job.cancelled_by,
         "failure": job.failure,
         "due": _text(job.due),
-        "result": job.result,
+        "result": job.result if job.kind != JobKind.FIRST_LOAD else _loaded(job),
     }
+
+
+def _loaded(job: Job) -> Mapping[str, Any]:
+    """What became of the records of a first load so far, in numbers, and where those that were kept back are told one by one."""
+    found = job.outcome or {}
+    numbers = {name: found.get(name, {}) for name in ("outcomes", "reasons")}
+    where = {
+        "park": f"isthmus parked list --step {job.step}",
+        "skip": f"isthmus step expectations {job.step}",
+    }
+    told = {name: command for name, command in where.items() if numbers["outcomes"].get(name)}
+    return {**numbers, "see": told}
 
 
 def _request(job: Job) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from daemon.operations import linking
 from daemon.operations.linking import Parting
 from daemon.operations.masking import masked
 from daemon.operations.office import Office
-from daemon.operations.parameters import PAGE, counted, flag, limit, number, page, text, texts
+from daemon.operations.parameters import PAGE, asked, counted, flag, limit, number, page, text, texts
 from daemon.ports.api import ApiReply, ApiRequest, Endpoint, Role
 
 
@@ -30,7 +30,7 @@ def link_routes(office: Office) -> Sequence[Endpoint]:
 async def _list(office: Office, request: ApiRequest) -> ApiReply:
     query = request.query
     found = await office.inspection.links(
-        step=query.get("step"),
+        step=asked(office, query),
         sf_id=query.get("sf_id"),
         key=query.get("key"),
         state=query.get("state"),

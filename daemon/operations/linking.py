@@ -5,7 +5,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
-from daemon.domain.change import Change, ChangeKind, Source
+from daemon.domain.change import Change, ChangeKind, ChangeState, Source
 from daemon.domain.failure import NotFoundError, RefusedError, UsageError
 from daemon.domain.link import Link, LinkOrigin, LinkState
 from daemon.domain.mapping import Step
@@ -83,7 +83,7 @@ async def change(
                 "nothing has to be done",
             )
         proposed = await proposal.propose(unit, step, key, record, leaving=living)
-        await unit.remove_links([living.id])
+        await _part(unit, living)
         made = await _store(office, unit, proposed, take)
     await _record_parted(office, living, Parting.FORGET, operator)
     await _record_made(office, made, take, operator)
@@ -107,7 +107,7 @@ async def remove(
                 "to let the step's rules pair them again: add --forget",
             )
         if parting is Parting.FORGET:
-            await unit.remove_links([link_id])
+            await _part(unit, link)
         else:
             await unit.put_links([replace(link, state=LinkState(parting.value), base={}, own=None)])
     await _record_parted(office, link, parting, operator)
@@ -117,6 +117,21 @@ async def remove(
 async def _living(unit: Unit, step: Step, key: str) -> Link | None:
     link = (await unit.links_of_rows(step.table.qualified, [key])).get(key)
     return link if link is not None and link.state is LinkState.LINKED else None
+
+
+async def _part(unit: Unit, link: Link) -> None:
+    """Remove a link, and the orders to look at its pair: taken up without it, they would ask for a record that nobody asked for."""
+    ours = (await unit.local_changes(link.step, [link.key])).get(link.key, [])
+    theirs = (await unit.record_changes(link.step, [link.sf_id])).get(link.sf_id, [])
+    await unit.settle([change.id for change in (*ours, *theirs) if _looks(change)])
+    await unit.remove_links([link.id])
+
+
+def _looks(change: Change) -> bool:
+    """Whether a stored change is an order to look at a pair. What was captured or told, and is tried again, has values; a push is a create."""
+    kinds = (ChangeKind.UPDATE, ChangeKind.REREAD)
+    ordered = change.source is Source.OPERATOR and change.kind in kinds and not change.values
+    return ordered and change.state is not ChangeState.SENT
 
 
 async def _store(office: Office, unit: Unit, proposed: Proposal, take: str) -> dict[str, Any]:
@@ -132,7 +147,8 @@ async def _store(office: Office, unit: Unit, proposed: Proposal, take: str) -> d
         origin=LinkOrigin.OPERATOR,
         base=await _base(office, unit, proposed, take),
     )
-    await unit.remove_links([item.id for item in proposed.former])
+    for former in proposed.former:
+        await _part(unit, former)
     await unit.put_links([link])
     now = office.parts.clock.now()
     await unit.store_changes(

@@ -13,7 +13,7 @@ from typing import Final
 
 from daemon.domain.failure import CallFailedError, FailureKind, RefusedError
 from daemon.domain.plan import Operation
-from daemon.operations.check import Finding, Level
+from daemon.operations.finding import Finding, Level
 from daemon.ports.salesforce import Catalogue, ObjectDescription, Record, Records, RecordWrite
 
 OBJECT: Final = "Isthmus_Instance__c"

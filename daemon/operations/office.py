@@ -32,11 +32,11 @@ class Office:
 
     def step(self, name: str) -> Step:
         """A step by its name; NotFoundError if there is none."""
-        found = self.parts.steps.by_name.get(name)
+        found = self.parts.steps.named(name)
         if found is None:
             raise NotFoundError(
                 f"there is no step {name}",
                 "no enabled step of the configuration has that name",
-                f"the steps are: {', '.join(self.parts.steps.by_name)}",
+                f"the steps are: {', '.join(self.parts.steps.names)}",
             )
         return found

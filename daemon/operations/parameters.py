@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from daemon.domain.failure import UsageError
 from daemon.operations.masking import masked
+from daemon.operations.naming import stored_name
 from daemon.operations.office import Office
 from daemon.ports.api import ApiReply, ApiRequest
 from daemon.ports.database import Page
@@ -18,6 +19,11 @@ PAGE: Final = frozenset({"limit", "cursor"})
 def page(office: Office, request: ApiRequest, found: Page) -> ApiReply:
     """One page of a list, with sensitive values hidden from those who may not see them."""
     return ApiReply({"items": masked(office.parts.steps, request, list(found.items)), "next": found.next})
+
+
+def asked(office: Office, query: Mapping[str, str]) -> str | None:
+    """The step that a list is limited to, by the name under which it is stored; None for every one."""
+    return stored_name(office.parts.steps, query.get("step"))
 
 
 def limit(query: Mapping[str, str]) -> int:

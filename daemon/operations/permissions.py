@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from daemon.domain.failure import RefusedError
-from daemon.operations.check import Finding, Level
+from daemon.operations.finding import Finding, Level
 from daemon.ports.rights import Caller, Permission
 
 _ADMINISTRATOR: Final = "System Administrator"

@@ -7,7 +7,9 @@ from daemon.domain.drift import Drift
 from daemon.domain.mapping import Step
 from daemon.domain.policy import Owned
 from daemon.domain.side import Direction
+from daemon.flow.removed_steps import FIX
 from daemon.operations import guard
+from daemon.operations.naming import ways
 from daemon.operations.office import Office
 from daemon.ports.database import StepCounts
 
@@ -27,11 +29,16 @@ async def status(office: Office) -> dict[str, Any]:
         "api_budget": office.parts.budget.shown(),
         "clock_offset_seconds": round(office.parts.skew.offset, 3),
         "gaps": [_gap(item) for item in gaps.items],
+        "removed_steps": [
+            {"name": name, "captures": left.captures, "stored": left.stored, "what": left.what, "fix": FIX}
+            for name, left in office.parts.in_force.leftovers.items()
+        ],
         "steps": [
-            _shown(step, counts.get(step.name, StepCounts()), now.timestamp())
-            | _schema(step, office.parts.in_force.drifts)
+            _shown(step, name, direction, found, now.timestamp())
+            | _schema(step, name, office.parts.in_force.drifts)
             | guard.in_status(guards.get(step.name), office.parts.clock.now())
             for step in office.parts.steps.ordered
+            for name, direction, found in ways(step, counts.get(step.name, StepCounts()))
         ],
     }
 
@@ -43,13 +50,13 @@ def _gap(item: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
-def _shown(step: Step, counts: StepCounts, now: float) -> dict[str, Any]:
+def _shown(step: Step, name: str, direction: Direction, counts: StepCounts, now: float) -> dict[str, Any]:
     oldest = min((moment.timestamp() for moment in counts.oldest_pending.values()), default=None)
     return {
-        "name": step.name,
+        "name": name,
         "object": step.object,
         "table": step.table.qualified,
-        "direction": step.direction.value,
+        "direction": direction.value,
         "notice": _notice(step),
         "state": "running" if counts.first_load == "done" else "backfilling",
         "links": counts.links,
@@ -81,14 +88,12 @@ def _notice(step: Step) -> str | None:
     return f"{step.table.qualified} belongs to Salesforce: work on it there; {_NOTICES[step.owned]}"
 
 
-def _schema(step: Step, drifts: Sequence[Drift]) -> dict[str, Any]:
+def _schema(step: Step, name: str, drifts: Sequence[Drift]) -> dict[str, Any]:
     """What of a step is held because it does not fit both sides any more: why, and what gives it back."""
     held = [
-        {"field": drift.field, "what": drift.what, "fix": drift.fix}
-        for drift in drifts
-        if drift.step == step.name
+        {"field": drift.field, "what": drift.what, "fix": drift.fix} for drift in drifts if drift.step == name
     ]
-    if not held:
+    if not held and not (step.ways and step.still):
         return {"schema_drift": held}
     return {"schema_drift": held, "state": "stopped" if step.still else "degraded"}
 

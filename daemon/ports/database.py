@@ -123,6 +123,10 @@ class Database(Protocol):
         """What is missing, disabled, or not as we would make it now."""
         ...
 
+    async def captured_steps(self) -> frozenset[str]:
+        """The names of the steps whose capture is installed, configured or not."""
+        ...
+
     async def capture_remove(self, steps: Sequence[str]) -> Sequence[str]:
         """Remove the capture of these steps (all, if empty); the statements that were run."""
         ...

@@ -41,7 +41,7 @@ OWN_KINDS = frozenset({JobKind.FIRST_LOAD, JobKind.SWEEP})
 class Job:
     """One long work. `processed` of `expected` records are done; `expected` 0 means that nobody knows yet.
 
-    `request` is the order and `result` its outcome, both JSON. `place` is where to go on after an interruption, in the words of the work
+    `request` is the order and `result` its outcome, both JSON; `outcome` says what became of a load's records up to `place`. `place` is where to go on after an interruption, in the words of the work
     itself. `failure` (code, message, advice) says why it failed, or why it is tried again at `due`. `operator` None: the daemon by itself.
     `interruptions` counts the ends of the daemon that it lived through, and `in_vain` the last of them without any progress in between.
     """
@@ -65,6 +65,7 @@ class Job:
     interruptions: int = 0
     in_vain: int = 0
     cancelled_by: str | None = None
+    outcome: Mapping[str, Any] | None = None
 
     @property
     def ended(self) -> bool:

@@ -170,10 +170,6 @@ class LoadUnit(Unit, Protocol):
         """Store how far a read has come, and what became of the records up to there (JSON)."""
         ...
 
-    async def parked_records(self, ids: Sequence[str]) -> dict[str, str | None]:
-        """Those of these records of which a change of the Salesforce side is parked, with the code of the newest."""
-        ...
-
     async def note_read(self, kind: str, step: str, ids: Sequence[str]) -> None:
         """Remember that these records were read, until the load ends. A crash of the database may forget it."""
         ...

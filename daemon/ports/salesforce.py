@@ -76,7 +76,8 @@ class WriteResult:
     On success `id` is the record and `record` what Salesforce holds afterwards, where the call could tell; `at` is an
     upper estimate of the second of the write by Salesforce's own clock. `created` tells an upsert's two outcomes
     apart. With a failure of kind UNKNOWN_OUTCOME it may or may not have been done. `shared` says that the failure is that
-    of the whole call: it may lie in one record of many, and says nothing of this one alone.
+    of the whole call: it may lie in one record of many, and says nothing of this one alone. `untried` says that the call never left:
+    what it needs to know of the object could not be read.
     """
 
     id: str | None = None
@@ -85,6 +86,7 @@ class WriteResult:
     at: datetime | None = None
     failure: Failure | None = None
     shared: bool = False
+    untried: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,10 @@ class Catalogue(Protocol):
 
     async def condition_fault(self, name: str, condition: str) -> str | None:
         """What the org says is wrong with a condition in SOQL on an object, in one sentence. None if nothing is."""
+        ...
+
+    async def objects_with_events(self) -> frozenset[str] | None:
+        """The objects of which Salesforce can send change events, as far as this user sees them; None if the org lists none. Every custom object can be one."""
         ...
 
     async def captured_objects(self) -> frozenset[str] | None:

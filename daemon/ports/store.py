@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from daemon.domain.action import Run
 from daemon.domain.change import Change, ChangeState, Suspicion
@@ -215,6 +215,10 @@ class Unit(Protocol):
         """Those of these Salesforce ids for which a Salesforce-side change is stored: later ones go behind it."""
         ...
 
+    async def parked_records(self, ids: Sequence[str]) -> dict[str, str | None]:
+        """Those of these records of which a change of the Salesforce side is parked, with the code of the newest."""
+        ...
+
     async def unread_records(self, step: str, ids: Sequence[str]) -> frozenset[str]:
         """Those of these Salesforce ids that are not known as they are: a Salesforce-side change of theirs is stored, or
         their step's object is to be read whole, and then it is all of them.
@@ -349,6 +353,18 @@ class Store(Protocol):
         """The steps whose capture missed something: an error inside a trigger, or a trigger that was put back."""
         ...
 
+    async def leaving_rows(self, step: Step, most: int) -> int:
+        """How many linked rows of a step do not meet its condition on rows, counted up to `most`. Locks nothing."""
+        ...
+
+    async def forget_captured(self, step: str, code: str, limit: int) -> int:
+        """Forget local changes of a step that are kept back under this code, at most so many; how many they were.
+
+        The note that capture missed something is left in the same transaction, so that the step is compared whole when it is back. What
+        was sent, what is held or parked for a reason of its own, and renames are never forgotten: no comparison could find those.
+        """
+        ...
+
     async def linked_records(self, step: str, after: int, limit: int) -> list[tuple[int, str]]:
         """Linked pairs of a step in the order of their ids, from the one after `after` on: link id and Salesforce id."""
         ...
@@ -363,8 +379,10 @@ class Store(Protocol):
         """The state of a step's first load: None (never begun), `running` or `done`."""
         ...
 
-    async def set_first_load(self, step: str, state: str, processed: int, expected: int) -> None:
-        """Store the state and progress of a step's first load. It is not held up any more."""
+    async def set_first_load(
+        self, step: str, state: str, processed: int, expected: int, outcome: Mapping[str, Any] | None = None
+    ) -> None:
+        """Store the state and progress of a step's first load, and what became of its records (JSON; None: as it is stored). It is not held up any more."""
         ...
 
     async def hold_first_load(self, step: str, failure: Mapping[str, str]) -> None:

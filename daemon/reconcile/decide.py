@@ -172,7 +172,7 @@ def _deleted(step: Step, link: Link, gone: Side, *, edited: bool, values: View) 
         return (
             create_record(step, link, values) if gone is Side.SALESFORCE else create_row(step, link, values)
         )
-    if step.on_delete is OnDelete.KEEP or not may_travel:
+    if step.on_deleted(gone) is OnDelete.KEEP or not may_travel:
         return Plan(
             link=LinkChange(LinkAction.END, LinkState.BROKEN),
             held={gone.other: skip("kept", "Deletes are kept back by the step's setting.")},

@@ -19,6 +19,22 @@ def fold(changes: Sequence[Change]) -> Change:
     return folded
 
 
+def lasting(changes: Sequence[Change]) -> list[Change]:
+    """Those of a row's changes, oldest first, that say of some column what no later one says, and the last.
+
+    Between two edits of one row that wait on, each has its own time: folded into the last, a column that was changed first
+    would pass for as new as the one that was changed last, and win over what Salesforce was told between the two. There are never
+    more of them than columns, and one.
+    """
+    kept: list[Change] = []
+    told: set[str] = set()
+    for change in reversed(changes):
+        if not kept or not told.issuperset(change.values):
+            kept.append(change)
+        told.update(change.values)
+    return kept[::-1]
+
+
 def _joined(before: Change, after: Change) -> Change:
     if (
         after.kind is ChangeKind.DELETE

@@ -6,6 +6,7 @@ process has read is known by its content, and is blotted out wherever it turns u
 """
 
 import re
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,6 +31,7 @@ _SHAPES = tuple(
     )
 )
 _SHORTEST_SECRET = 6  # blotting out shorter ones would eat ordinary words
+_PASSING_MOST = 32
 _DEPTH = 4  # log events are flat: what is nested deeper was not meant for a log
 
 
@@ -39,13 +41,26 @@ class Redaction:
     def __init__(self) -> None:
         self._known: re.Pattern[str] | None = None
         self._secrets: set[str] = set()
+        self._passing: deque[str] = deque(maxlen=_PASSING_MOST)
 
     def learn(self, secret: str) -> None:
         """Blot out this text from now on. One that is too short to be told from a word is left to the other nets."""
         if len(secret) >= _SHORTEST_SECRET and secret not in self._secrets:
             self._secrets.add(secret)
-            longest_first = sorted(self._secrets, key=len, reverse=True)
-            self._known = re.compile("|".join(re.escape(each) for each in longest_first))
+            self._compile()
+
+    def learn_passing(self, secret: str) -> None:
+        """The same for one that another will replace, such as a token: the newest 32 of them are blotted out."""
+        if len(secret) < _SHORTEST_SECRET or secret in self._secrets:
+            return
+        if secret in self._passing:
+            self._passing.remove(secret)  # it is in use still, and so the newest again
+        self._passing.append(secret)
+        self._compile()
+
+    def _compile(self) -> None:
+        longest_first = sorted({*self._secrets, *self._passing}, key=len, reverse=True)
+        self._known = re.compile("|".join(re.escape(each) for each in longest_first))
 
     def text(self, text: str) -> str:
         """The text without what looks like, or is known to be, a secret."""

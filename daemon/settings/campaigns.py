@@ -26,6 +26,8 @@ from daemon.settings.steps import (
 
 PERSONS: Final[Mapping[str, str]] = {"Contact": "ContactId", "Lead": "LeadId"}
 """The objects that a member may be, and the reference by which it is."""
+CAMPAIGN_OBJECTS: Final = frozenset({"Campaign", "CampaignMember"})
+"""The objects of the steps that campaigns become."""
 EITHER: Final = "person"
 """The name under which a member's references to its person stand for one another."""
 

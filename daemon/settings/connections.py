@@ -4,13 +4,17 @@ from enum import StrEnum
 from typing import Annotated, ClassVar, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from daemon.settings.scalars import Section, Text
+from daemon.settings.scalars import Section, Text, refuse
 from daemon.settings.secrets import Secret, TextOrSecret
 
 LOGIN: Final = "https://login.salesforce.com"
 TEST: Final = "https://test.salesforce.com"
+FEWEST_IN_BULK: Final = 200
+"""Fewer records than these are one call of Collections."""
+MOST_IN_BULK: Final = 10_000
+"""More records than these are never gathered for one job."""
 
 
 class Environment(StrEnum):
@@ -82,6 +86,20 @@ class ApiBudgetSettings(Section):
     """Calls that must stay left for the org's other clients; at most half of the allowance is kept."""
 
 
+def _bulk_threshold(raw: object) -> object:
+    if isinstance(raw, int) and not isinstance(raw, bool) and FEWEST_IN_BULK <= raw <= MOST_IN_BULK:
+        return raw
+    if raw == "off":
+        return raw
+    raise refuse(f"must be a whole number from {FEWEST_IN_BULK} to {MOST_IN_BULK}, or off")
+
+
+BulkThreshold = Annotated[
+    Annotated[int, Field(ge=FEWEST_IN_BULK, le=MOST_IN_BULK)] | Literal["off"],
+    BeforeValidator(_bulk_threshold),
+]
+
+
 class LimitSettings(Section):
     """How hard Salesforce may be used."""
 
@@ -90,7 +108,14 @@ class LimitSettings(Section):
     concurrency: int = Field(default=8, ge=1, le=50)
     """Requests under way at once. Salesforce allows 25 long ones to an org."""
     bulk_from: int = Field(default=2000, ge=1)
-    """From this many records on, Bulk API 2.0 is used instead of REST."""
+    """From this many records on, an object is read through Bulk API 2.0 instead of REST."""
+    bulk_write_from: BulkThreshold = 2000
+    """From this many records on that are due at once, they are written through Bulk API 2.0, which costs the fewest calls; `off`: never."""
+
+    @property
+    def bulk_writes(self) -> int | None:
+        """The same as a number; None where records are never written in bulk."""
+        return None if self.bulk_write_from == "off" else self.bulk_write_from
 
 
 class SalesforceSettings(Section):

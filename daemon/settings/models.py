@@ -4,8 +4,9 @@ from typing import Literal
 
 from pydantic import Field, PrivateAttr
 
-from daemon.settings.campaigns import CampaignSettings
+from daemon.settings.campaigns import CAMPAIGN_OBJECTS, CampaignSettings
 from daemon.settings.connections import DatabaseSettings, SalesforceSettings
+from daemon.settings.destinations import member_name
 from daemon.settings.errors import Origin
 from daemon.settings.filters import Saved
 from daemon.settings.merge import Origins, Path
@@ -46,11 +47,30 @@ class Settings(Section):
 
     def origin(self, path: Path) -> Origin:
         """Where the value at a path was written, or the nearest part of the way to it."""
-        return self._origins.of(path)
+        return self._origins.of(self._written(path))
 
     def spoken(self, path: Path) -> str:
         """A path for people: `steps[accounts].fields[1].direction`."""
-        return self._origins.spoken(path)
+        return self._origins.spoken(self._written(path))
+
+    def _written(self, path: Path) -> Path:
+        """A path as it is written: the steps that campaigns become are nowhere but in their own section."""
+        match path:
+            case ("steps", int(index), *_) if (
+                self.campaigns is not None and path[:2] not in self._origins.places
+            ):
+                made = index < len(self.steps) and self.steps[index].salesforce.object in CAMPAIGN_OBJECTS
+                return ("campaigns",) if made else path
+        return path
+
+    def named(self, name: str) -> tuple[StepSettings, ...]:
+        """The step that is written under a name; of one with several destinations, a step for each of them. Empty if there is none."""
+        return tuple(
+            step
+            for step in self.steps
+            if step.name == name
+            or (step.destinations and step.name == member_name(name, step.salesforce.object))
+        )
 
     def located(self, origins: Origins) -> "Settings":
         """These settings, knowing where each value was written."""

@@ -3,7 +3,7 @@
 Pure: the descriptions come in as values, so the same answer serves the start, `isthmus config check` and `isthmus doctor`.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final
@@ -16,15 +16,17 @@ from daemon.settings.behaviour_rules import PUSH_ONLY
 from daemon.settings.errors import Problem, did_you_mean
 from daemon.settings.merge import Path
 from daemon.settings.models import Settings
+from daemon.settings.one_way import stand_ins
 from daemon.settings.resolution.actions import inserted_tables, resolved_actions
 from daemon.settings.resolution.campaigns import with_campaigns
-from daemon.settings.resolution.destinations import family_of, routed_by, warn_of_conversion
+from daemon.settings.resolution.destinations import family_of, routed_by
 from daemon.settings.resolution.fields import Sides, check_groups, conflict_rule, resolved_field
 from daemon.settings.resolution.filters import pull_filter, push_filter
 from daemon.settings.resolution.findings import OBJECTS, TABLES, Findings
 from daemon.settings.resolution.identify import resolved_identify
 from daemon.settings.resolution.joins import with_joins
 from daemon.settings.resolution.lookups import check_lookups
+from daemon.settings.resolution.one_way import check_pairs, united
 from daemon.settings.resolution.order import ordered
 from daemon.settings.resolution.parents import with_parents
 from daemon.settings.resolution.persons import tells_persons
@@ -33,7 +35,7 @@ from daemon.settings.resolution.required import (
     check_required_columns,
     check_required_fields,
 )
-from daemon.settings.resolution.tables import resolved_table
+from daemon.settings.resolution.tables import known_column, resolved_table
 from daemon.settings.resolution.tracking import with_tracking
 from daemon.settings.steps import DeleteGuardSettings, RetrySettings, StepSettings
 
@@ -94,7 +96,7 @@ def resolve(
     """The steps as the daemon works by them. An object or table that does not exist is absent from the mapping."""
     steps, findings = resolve_without(settings, objects, tables, LeftOut())
     problems, warnings = tuple(findings.problems), tuple(findings.warnings)
-    return Resolution(Steps(ordered(steps)) if not problems else None, problems, warnings)
+    return Resolution(Steps(ordered(united(settings, steps))) if not problems else None, problems, warnings)
 
 
 def resolve_without(
@@ -115,21 +117,11 @@ def resolve_without(
                 (steps if step.postgres.through is None else sources).append(found)
     steps = with_joins(settings, steps, sources, findings)
     steps = with_campaigns(settings.campaigns, steps)
-    _check_pairs(settings, steps, findings)
-    check_lookups(settings, objects, {step.name: step for step in steps}, findings)
+    check_pairs(settings, steps, findings)
+    by_name = {step.name: step for step in steps}
+    kept = {name: by_name[other] for name, other in stand_ins(settings.steps).items() if other in by_name}
+    check_lookups(settings, objects, {**kept, **by_name}, findings)
     return steps, findings
-
-
-def _check_pairs(settings: Settings, steps: Sequence[Step], findings: Findings) -> None:
-    """A table and an object are related by one step, however the table's name is spelled: links are one to one."""
-    first: dict[tuple[str, str], str] = {}
-    places = {step.name: index for index, step in enumerate(settings.steps)}
-    for step in steps:
-        other = first.setdefault((step.table.qualified, step.object), step.name)
-        if other != step.name:
-            path: Path = ("steps", places[step.name], "postgres", "table")
-            what = f"the step {other} already relates {step.table.qualified} to {step.object}"
-            findings.problem(path, what, "put the fields into one step", TABLES)
 
 
 def _step(
@@ -184,11 +176,12 @@ def _between(
     fields = tuple(field for field in found if field is not None)
     if step.postgres.through is not None:
         return None if table is None else _source(sides, table, fields)
+    for name, column in step.relates.items():
+        known_column(sides.table, column, (*at, "relates", name), findings)
     identify = resolved_identify(sides, at, findings)
     fields = with_tracking(
         sides, with_parents(sides, fields, held, objects, at, findings), identify, at, findings
     )
-    warn_of_conversion(step, at, findings)
     on_delete = _on_delete(step, defaults.on_delete)
     check_object_rights(sides, on_delete, at, findings)
     check_groups(fields, at, findings)

@@ -14,6 +14,7 @@ from daemon.settings.errors import Problem, suggestion
 from daemon.settings.filters import FilterSettings, filter_complaints, saved_complaints
 from daemon.settings.host_rules import database_problems, salesforce_problems
 from daemon.settings.merge import Origins, Path
+from daemon.settings.one_way import matched, pair_complaints, repeated_complaints, stand_ins
 from daemon.settings.rule import Complaint
 from daemon.settings.step_rules import step_complaints
 from daemon.settings.steps import DefaultSettings, Inheritable, StepSettings, ThroughSettings
@@ -50,7 +51,7 @@ def _complaints(known: Known, origins: Origins) -> Iterator[Complaint]:
         yield from _waits(known.defaults, ("defaults",))
     yield from saved_complaints(known.filters)
     yield from _repeated_names(known.names, origins)
-    yield from _repeated_pairs(known)
+    yield from _one_way_pairs(known, origins)
     yield from _shared_rows(known)
     yield from _companies_as_people(known)
     for index, step in known.steps:
@@ -86,22 +87,19 @@ def _repeated_names(names: Sequence[str | None], origins: Origins) -> Iterator[C
         first.setdefault(name, index)
 
 
-def _repeated_pairs(known: Known) -> Iterator[Complaint]:
-    """A table and an object are related by one step: links are one to one."""
-    first: dict[tuple[str, str], str] = {}
-    for index, step in known.steps:
-        if not step.enabled:
-            continue
-        pair = step.postgres.table, step.salesforce.object
-        other = first.setdefault(pair, step.name)
-        if other != step.name:
-            what = f"the step {other} already relates {pair[0]} to {pair[1]}"
-            yield Complaint(("steps", index, "postgres", "table"), what, "put the fields into one step")
+def _one_way_pairs(known: Known, origins: Origins) -> Iterator[Complaint]:
+    """One step relates a table and an object, or one for each way that does not contradict the other."""
+    yield from repeated_complaints(known.steps, origins.of)
+    by_place = dict(known.steps)
+    for ways in matched(known.steps):
+        pull, push = ((place, by_place[place]) for place in ways)
+        yield from pair_complaints(pull, push, origins.of)
 
 
 def _shared_rows(known: Known) -> Iterator[Complaint]:
     """Rows that two steps work with belong to neither alone."""
-    tables = [step.postgres.table for _, step in known.steps if step.enabled]
+    shared = {(step.postgres.table, step.salesforce.object) for _, step in known.steps if step.enabled}
+    tables = [table for table, _ in shared]
     for index, step in known.steps:
         if step.enabled and step.pull.owned is not Owned.OFF and tables.count(step.postgres.table) > 1:
             what = f"{step.postgres.table} is the table of another step too, whose edits it would hinder"
@@ -140,29 +138,32 @@ def _references(known: Known, index: int, step: StepSettings) -> Iterator[Compla
         if name == step.name:
             yield Complaint((*at, "depends_on", place), "a step cannot depend on itself", "remove it")
         else:
-            yield from _reference(known, name, (*at, "depends_on", place))
+            yield from _reference(known, step, name, (*at, "depends_on", place))
     for place, field in enumerate(step.fields):
         if field.lookup is not None and field.lookup.step is not None:
-            yield from _reference(known, field.lookup.step, (*at, "fields", place, "lookup", "step"))
+            yield from _reference(known, step, field.lookup.step, (*at, "fields", place, "lookup", "step"))
         for number, name in enumerate(field.lookup.steps if field.lookup is not None else ()):
-            yield from _reference(known, name, (*at, "fields", place, "lookup", "steps", number))
+            yield from _reference(known, step, name, (*at, "fields", place, "lookup", "steps", number))
     if step.postgres.through is not None:
         yield from _through(known, step, step.postgres.through, (*at, "postgres", "through", "step"))
 
 
 def _through(known: Known, step: StepSettings, through: ThroughSettings, at: Path) -> Iterator[Complaint]:
     """Rows that speak for the records of another step, which must send what they say."""
-    yield from _reference(known, through.step, at)
+    yield from _reference(known, step, through.step, at)
     for _, other in known.steps:
         if other.name == through.step:
             yield from spoken_for_complaints(step, other, at)
 
 
-def _reference(known: Known, name: str, at: Path) -> Iterator[Complaint]:
+def _reference(known: Known, step: StepSettings, name: str, at: Path) -> Iterator[Complaint]:
+    """What a step refers to is there, and runs if the step does: or keeps its links by the step that goes the other way."""
     names = [known_name for known_name in known.names if known_name is not None]
     if name not in names:
         yield Complaint(at, f"there is no step {name}", suggestion(name, names))
-    elif any(step.name == name and not step.enabled for _, step in known.steps):
+    elif step.enabled and any(other.name == name and not other.enabled for _, other in known.steps):
+        if step.postgres.through is None and name in stand_ins([each for _, each in known.steps]):
+            return
         yield Complaint(at, f"the step {name} is disabled", f"enable {name}, or remove this")
 
 

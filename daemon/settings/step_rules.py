@@ -147,7 +147,9 @@ def _lookup(
     step: StepSettings, field: FieldSettings, lookup: LookupSettings, at: Path
 ) -> Iterator[Complaint]:
     """A lookup goes through another step's links, or names the record by a value that Salesforce looks up itself."""
-    if lookup.external_id is None:
+    if lookup.external_id is not None and lookup.email:
+        yield Complaint((*at, "email"), "email and external_id exclude each other", "keep one of them")
+    if lookup.external_id is None and not lookup.email:
         if (lookup.step is None) == (not lookup.steps) or lookup.object is not None:
             fix = "write { step: STEP }, { steps: [STEP, STEP] }, or { object: OBJECT, external_id: FIELD }"
             yield Complaint(at, "a lookup names a step, or an object and its External ID field", fix)
@@ -157,8 +159,12 @@ def _lookup(
         yield Complaint(at, "a lookup by an external value names the object that it is a value of", fix)
     if direction_of(step, field) is not Direction.PUSH:
         what = "events and records name the record by its id, so a lookup by an external value is only pushed"
+        key = "email" if lookup.email else "external_id"
+        yield Complaint((*at, key), what, "write direction: push, or go through a step: { step: STEP }")
+    elif lookup.email and step.push.behaviour is not Behaviour.ADD:
+        what = "an e-mail address finds a record only for what is added once: it may be another's tomorrow"
         yield Complaint(
-            (*at, "external_id"), what, "write direction: push, or go through a step: { step: STEP }"
+            (*at, "email"), what, "name a unique External ID field: { object: OBJECT, external_id: FIELD }"
         )
 
 

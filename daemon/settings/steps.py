@@ -1,6 +1,6 @@
 """One relation between a table and a Salesforce object, as the configuration writes it."""
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     BeforeValidator,
@@ -237,6 +237,8 @@ class LookupSettings(Section):
     """With external_id: the object that is referred to."""
     external_id: ApiName | None = None
     """A unique External ID field of that object; the column holds its value. Only pushed."""
+    email: Literal[True] | None = None
+    """With object, instead of external_id: the column holds the e-mail address of one record. Only for steps that add."""
 
 
 Unmapped = Annotated[str | None, BeforeValidator(as_written), WithJsonSchema({"type": ["string", "null"]})]
@@ -335,6 +337,8 @@ class StepSettings(Inheritable):
     """How rows go out."""
     identify: tuple[IdentifySettings, ...] = ()
     """How a record finds its counterpart, tried in order after the link itself."""
+    relates: dict[Identifier, Identifier] = Field(default_factory=dict)
+    """What the rows of a relation provide, and in which column: for OpportunityContactRole opportunity_id, contact_id and contact_email."""
     converted_lead: ConvertedLead = ConvertedLead.PARK
     """Where the link of a converted lead goes: follow_contact, follow_account, unlink, park or ignore."""
     depends_on: tuple[Identifier, ...] = ()

@@ -29,6 +29,32 @@ async def test_links_come_back_as_they_were_stored(arena: Arena) -> None:
     assert by_row["2"].merged_into == "003x"
 
 
+async def test_what_a_removed_step_captured_is_forgotten_but_for_what_no_comparison_would_find(
+    arena: Arena,
+) -> None:
+    kinds = [ChangeKind.UPDATE, ChangeKind.REKEY, ChangeKind.DELETE, ChangeKind.UPDATE, ChangeKind.CREATE]
+    async with arena.store.begin() as unit:
+        await unit.store_changes(
+            [
+                *(
+                    replace(event(n), side=Side.POSTGRES, kind=kind, key=str(n), sf_id=None, code="gone")
+                    for n, kind in enumerate(kinds)
+                ),
+                replace(event(7), code="gone"),
+                replace(event(8), side=Side.POSTGRES, key="8", sf_id=None, code="other"),
+            ]
+        )
+    stored = {c.key: c for c in await arena.store.pending(100) if c.side is Side.POSTGRES}
+    await arena.store.mark_sent({stored["3"].id: {"A": "1"}}, [])
+    assert await arena.store.forget_captured("people", "nothing of it", 10) == 0
+    assert await arena.store.faulty_capture() == frozenset()
+    assert [await arena.store.forget_captured("people", "gone", 2) for _ in range(3)] == [2, 1, 0]
+    kept = await arena.store.pending(100)
+    assert sorted(c.key or "" for c in kept if c.side is Side.POSTGRES) == ["1", "3", "8"]
+    assert [c.code for c in kept if c.side is Side.SALESFORCE] == ["gone"]
+    assert await arena.store.faulty_capture() == {"people"}
+
+
 async def test_links_by_their_own_id_and_in_its_order(arena: Arena) -> None:
     async with arena.store.begin() as unit:
         await unit.put_links(

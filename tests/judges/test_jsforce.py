@@ -1,4 +1,4 @@
-"""jsforce, which was written against real orgs: logins, records, Bulk API 2.0, and sessions that end."""
+"""jsforce, which was written against real orgs: logins, records, Bulk API 2.0, the Metadata API, and sessions that end."""
 
 import pytest
 
@@ -20,6 +20,11 @@ def test_records(scenario: str, node: str, facts: dict[str, str]) -> None:
 @pytest.mark.parametrize("scenario", scenarios(JSFORCE / "bulk.mjs"))
 def test_bulk(scenario: str, node: str, facts: dict[str, str]) -> None:
     play([node, "play.mjs", "bulk"], scenario, facts, JSFORCE)
+
+
+@pytest.mark.parametrize("scenario", scenarios(JSFORCE / "metadata.mjs"))
+def test_metadata(scenario: str, node: str, facts: dict[str, str]) -> None:
+    play([node, "play.mjs", "metadata"], scenario, facts, JSFORCE)
 
 
 @pytest.mark.parametrize("scenario", scenarios(JSFORCE / "expiry.mjs"))

@@ -52,7 +52,7 @@ def _measure(figures: Sequence[Figure], seed: int, file: Path | None) -> int:
     run = Run(figures, folder, seed, line)
     lines = asyncio.run(run.play())
     line.end()
-    show(lines)
+    show(lines, seed, folder)
     seconds = time.monotonic() - run.started
     missed = [item.figure.id for item in lines if not item.seen.kept]
     verdict = f"missed: {', '.join(missed)}" if missed else "every bar was kept"

@@ -40,7 +40,7 @@ FIGURES: Final[Sequence[Figure]] = (
         "planted defects, each noticed by its own oracle",
         "all, within 2,000 seeds",
         Weight.CORE,
-        90,
+        300,
         seeds.planted_defects,
     ),
     Figure(

@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TextIO
 
 from rich.box import SIMPLE
@@ -16,8 +17,8 @@ from tests.prove.schedule import Measured, Run
 _NARROWEST = 150
 
 
-def show(lines: Sequence[Measured]) -> None:
-    """Print the table, and below it the notes of what missed its bar."""
+def show(lines: Sequence[Measured], seed: int, folder: Path) -> None:
+    """Print the table, and below it what missed its bar: its notes, how it is measured again, and where its log is."""
     console = Console()
     if not console.is_terminal or console.width < _NARROWEST:
         console = Console(width=_NARROWEST)
@@ -38,10 +39,10 @@ def show(lines: Sequence[Measured]) -> None:
         )
     console.print(table)
     for line in lines:
-        if not line.seen.kept and line.seen.notes:
-            console.print(
-                Text("\n".join((f"{line.figure.id}:", *(f"    {note}" for note in line.seen.notes))))
-            )
+        if not line.seen.kept:
+            again = f"again: ./run prove --only {line.figure.id} --seed {seed}; log: {folder / line.figure.id / 'log'}"
+            notes = (f"    {note}" for note in (*line.seen.notes, again))
+            console.print(Text("\n".join((f"{line.figure.id}:", *notes))), soft_wrap=True)
 
 
 def document(lines: Sequence[Measured], seed: int, seconds: float) -> str:

@@ -4,7 +4,7 @@ Each is something that a plausible daemon does. `DEFECTS` gives for each name wh
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -13,6 +13,7 @@ from unittest.mock import patch
 from adapters.memory.store import MemoryStore
 from adapters.memory.unit import MemoryUnit
 from daemon.domain.change import Change
+from daemon.domain.failure import CallFailedError
 from daemon.domain.link import Link, LinkState
 from daemon.domain.mapping import Kind, Step
 from daemon.domain.plan import Plan, Write
@@ -96,8 +97,25 @@ def _later_in_the_second(link: Link, at: datetime, values: Values) -> Worth:
     return Worth.NEWS if same else judged
 
 
+def _again(link: Link, at: datetime, values: Values) -> Worth:
+    """What is older than what was seen counts as later: so does what comes a second time."""
+    judged = worth(link, at, values)
+    return Worth.NEWS if judged is Worth.STALE else judged
+
+
 async def _nothing_lost(*_: object) -> None:
     """A lost position is taken up from the oldest event, and nothing is read."""
+
+
+_round = worker.Worker._round
+
+
+async def _asking(self: worker.Worker) -> int:
+    """Looks into Salesforce at every turn, whether there is anything to do or not."""
+    for step in self._parts.steps.ordered:
+        with suppress(CallFailedError):
+            await self._parts.records.count(step.object)
+    return await _round(self)
 
 
 # --- what goes out ------------------------------------------------------------------------------------------------
@@ -231,6 +249,8 @@ DEFECTS: Final[Mapping[str, Defect]] = {
         "convergence", _TAKEN_IN, _hearing(lambda e: None if e.origin.endswith(_ORIGIN) else e)
     ),
     "no fence": Defect("regression", _JUDGED, _all_is_news),
+    "takes what comes again for news": Defect("economy", _JUDGED, _again),
+    "asks at every turn": Defect("economy", ((worker.Worker, "_round"),), _asking),
     "less-than for at-most on seconds": Defect("regression", _JUDGED, _later_in_the_second),
     "ignores undeletes": Defect(
         "convergence", _TAKEN_IN, _hearing(lambda e: None if e.kind is EventKind.UNDELETE else e)

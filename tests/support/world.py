@@ -39,12 +39,19 @@ class World:
     daemon: Program | None = None
     api: str = ""
     metrics: str = ""
+    shipped: tuple[Path, ...] = ()
+    """Configuration files over which the world's own is laid."""
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # a connection runs one statement at a time
 
     @property
     def config(self) -> Path:
         """The configuration file."""
         return self.folder / "isthmus.yaml"
+
+    @property
+    def files(self) -> list[str]:
+        """The arguments that name the configuration."""
+        return [word for file in (*self.shipped, self.config) for word in ("-c", str(file))]
 
     def configure(self, *changes: tuple[str, str]) -> None:
         """Write the configuration anew, with pieces of its text replaced."""
@@ -57,16 +64,14 @@ class World:
     async def isthmus(self, *arguments: str, extra: Mapping[str, str] | None = None) -> Done:
         """Run a command with the configuration, against the daemon if one runs."""
         api = ("--api", self.api) if self.api else ()
-        return await command(*arguments, "-c", str(self.config), *api, folder=self.folder, extra=extra)
+        return await command(*arguments, *self.files, *api, folder=self.folder, extra=extra)
 
     def launch(
         self, *arguments: str, extra: Mapping[str, str] | None = None, by: Sequence[str] = (str(COMMAND),)
     ) -> Program:
         """Start a daemon without waiting for it. `by` is what runs it, if not the command itself."""
         name = f"daemon{len(self.programs)}"
-        program = Program(
-            name, ["run", "-c", str(self.config), *arguments], folder=self.folder, extra=extra, by=by
-        )
+        program = Program(name, ["run", *self.files, *arguments], folder=self.folder, extra=extra, by=by)
         self.programs.append(program)
         return program
 

@@ -8,6 +8,7 @@ from adapters.emulator.administration import (
     add_automation,
     add_duplicates,
     add_validation,
+    set_lead_mapping,
     set_permission,
     set_selection,
 )
@@ -32,6 +33,7 @@ class Setup:
             ("POST", "permissions"): lambda call: set_permission(self._org, call.json_object()),
             ("POST", "selection"): self._select,
             ("POST", "fields"): self._fields,
+            ("POST", "lead-mapping"): lambda call: set_lead_mapping(self._org, call.json_object()),
             ("POST", "switches"): self._switch,
             ("GET", "switches"): lambda _call: self._org.switches.as_dict(),
             ("POST", "automation"): lambda call: add_automation(self._org, call.json_object()),

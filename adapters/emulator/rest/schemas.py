@@ -10,7 +10,7 @@ from adapters.emulator.errors import RequestRefused
 from adapters.emulator.events.message import schema_id
 from adapters.emulator.http import Call, Reply, Route
 from adapters.emulator.org import Org
-from adapters.emulator.schema.describe import Reader, full, summary
+from adapters.emulator.schema.describe import Reader, event_summary, full, summary
 from adapters.emulator.schema.sobject import SObject
 from adapters.emulator.store.permissions import Ability
 
@@ -86,6 +86,11 @@ class Schemas:
             summary(sobject, self._reader(call, sobject))
             for sobject in self._org.catalog.all()
             if permissions.object_readable(call.user_id, sobject)
+        ]
+        shown += [
+            event_summary(sobject, self._reader(call, sobject))
+            for sobject in self._org.catalog.all()
+            if sobject.change_events and permissions.object_readable(call.user_id, sobject)
         ]
         return Reply(200, {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": shown}, self._modified())
 

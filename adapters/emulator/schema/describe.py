@@ -72,6 +72,26 @@ def summary(sobject: SObject, reader: Reader) -> dict[str, object]:
     }
 
 
+_ABILITIES = (
+    "createable", "deletable", "updateable", "undeletable", "queryable", "searchable", "retrieveable", "replicateable",
+    "mergeable", "mruEnabled", "layoutable",
+)  # fmt: skip
+
+
+def event_summary(sobject: SObject, reader: Reader) -> dict[str, object]:
+    """The entry of an object's change event in the global describe: it has a schema, and nothing can be done with it."""
+    name = sobject.change_event_name
+    base = f"/services/data/{reader.version}/sobjects/{name}"
+    own = {
+        "keyPrefix": None,
+        "label": f"{sobject.label} Change Event",
+        "labelPlural": f"{sobject.label} Change Event",
+        "name": name,
+        "urls": {"eventSchema": f"{base}/eventSchema"},
+    }
+    return summary(sobject, reader) | dict.fromkeys(_ABILITIES, False) | own
+
+
 def full(
     catalog: Catalog,
     sobject: SObject,

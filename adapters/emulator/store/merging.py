@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from adapters.emulator.errors import RecordRefused
 from adapters.emulator.schema.sobject import SObject
@@ -41,8 +42,11 @@ def convert_lead(
     account_id: str | None = None,
     contact_id: str | None = None,
     opportunity_name: str | None = None,
+    custom: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> Conversion:
     """Turn a lead into an account, a contact and (when named) an opportunity, or into records that exist.
+
+    `custom` are the lead field mappings of the org by the object that gets them; of a record that exists they fill what is empty.
 
     The order is the documented one: account, contact, opportunity, then the lead itself. Memberships in campaigns are the contact's too from
     then on, and no event tells of it.
@@ -56,12 +60,18 @@ def convert_lead(
     for name, record_id in given:
         if record_id is not None:
             transaction.live_row(records.sobject(name), record_id)
-    account = account_id or transaction.insert(records.sobject("Account"), _mapped(row, _ACCOUNT_FIELDS))
-    contact_values = _mapped(row, _CONTACT_FIELDS) | {"AccountId": account}
+    handed = {name: _mapped(row, custom.get(name, {})) for name in ("Account", "Contact", "Opportunity")}
+    for name, record_id in given:
+        if record_id is not None:
+            _fill(transaction, records.sobject(name), record_id, handed[name])
+    account_values = _mapped(row, _ACCOUNT_FIELDS) | handed["Account"]
+    account = account_id or transaction.insert(records.sobject("Account"), account_values)
+    contact_values = _mapped(row, _CONTACT_FIELDS) | handed["Contact"] | {"AccountId": account}
     contact = contact_id or transaction.insert(records.sobject("Contact"), contact_values)
     opportunity = None
     if opportunity_name is not None:
         values: Row = {
+            **handed["Opportunity"],
             "Name": opportunity_name,
             "AccountId": account,
             "StageName": "Prospecting",
@@ -82,6 +92,13 @@ def convert_lead(
     )
     _take_memberships(transaction, lead_id, contact)
     return Conversion(account, contact, opportunity)
+
+
+def _fill(transaction: Transaction, sobject: SObject, record_id: str, values: Row) -> None:
+    """Hand values on to a record that exists: what it has already stays."""
+    there = transaction.live_row(sobject, record_id)
+    if missing := {name: value for name, value in values.items() if there.get(name) is None}:
+        transaction.change(sobject, record_id, missing)
 
 
 def _take_memberships(transaction: Transaction, lead_id: str, contact_id: str) -> None:

@@ -39,6 +39,8 @@ class SystemPermission(StrEnum):
     USE_ANY_API_CLIENT = "UseAnyApiClient"
     """There only where the org has API Access Control."""
     APPROVE_UNINSTALLED_CONNECTED_APPS = "ApproveUninstalledConnectedApps"
+    MODIFY_METADATA = "ModifyMetadata"
+    """Modify Metadata Through Metadata API Functions, without which that API reads nothing either."""
 
 
 class Permissions:

@@ -19,8 +19,9 @@ TWINS: Final[dict[str, Fault]] = {
         "Salesforce takes the new Account, Contact or Lead for a duplicate. `Use one of these records?` is the title of its own dialog, not an "
         "answer. Duplicate rules also compare across objects: a Lead with the Contacts and Accounts there are. They are listed in "
         "Setup > Duplicate Rules, where the org can define its own.",
-        "Link the record that was found (isthmus link create), or correct the row. If a person may be a Lead or a Contact (or Account) already, "
-        "pair the table with both objects, a step for each. As a last resort let the rule allow saving, for the integration user "
+        "Link the record that was found (isthmus link create), or correct the row. If what a row means may be there already as the other object, "
+        "name both as the `destinations` of one step, Lead and Contact or Lead and Account: each row then goes to the record that there is. "
+        "As a last resort let the rule allow saving, for the integration user "
         "alone or, with care, for the whole org: real duplicates are then saved too.",
         page=STEP_PAGE,
     ),

@@ -73,8 +73,8 @@ def _link(
         invocation.out.document(shown)
         return 0
     invocation.confirm(
-        f"This links campaign {key} to {shown['sf_id']}: its {shown['members']} members in Salesforce come in"
-        " as far as they are known here, and its members here go out."
+        f"This links campaign {key} to {shown['sf_id']}: of its members in Salesforce ({shown['members']}), those come in"
+        " who are known here, and its members here go out."
     )
     body = {"key": key, "sf_id": shown["sf_id"], "take": take}
     made = client.call("POST", "/campaigns", body=body)

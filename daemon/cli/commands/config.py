@@ -95,7 +95,7 @@ async def _check_sides(settings: "Settings", sides: "Sides") -> "CheckReport":
     from daemon.cli.resolving import configured
     from daemon.operations.check import check
 
-    return await check(configured(settings), sides.catalogue, sides.database)
+    return await check(configured(settings), sides.catalogue, sides.database, sides.conversions)
 
 
 def _show(

@@ -64,6 +64,7 @@ def _doctor(
             sides.record_identifiers,
             sides.row_identifiers,
             sides.instance,
+            sides.conversions,
         )
         return await examine(patient, only=only or (), skip=skip or (), tell=live.tell)
 

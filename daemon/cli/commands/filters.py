@@ -46,7 +46,7 @@ def add_to(step: typer.Typer) -> None:
 def _show(context: typer.Context, name: _Name) -> int:
     invocation = Invocation.of(context)
     settings = invocation.settings()
-    step = next((step for step in settings.steps if step.name == name), None)
+    step = next(iter(settings.named(name)), None)
     if step is None:
         known = ", ".join(step.name for step in settings.steps)
         raise NotFoundError(

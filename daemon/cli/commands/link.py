@@ -119,6 +119,12 @@ def _pair(invocation: Invocation, path: str, step: str, pg: str, sf: str, take: 
         )
     client = invocation.client()
     shown = client.call("POST", "/links:preview", body={"step": step, "key": pg, "sf_id": sf})
+    if path == "/links" and shown["linked_to"]:
+        raise RefusedError(
+            f"row {pg} of step {step} is linked already",
+            f"it belongs to {shown['linked_to']}",
+            f"unlink it first: isthmus link remove {step} --pg {pg}; or do both at once: isthmus link change {step} --pg {pg}",
+        )
     if dry_run:
         invocation.out.document(shown)
         return 0
@@ -180,6 +186,12 @@ def _remove(
     invocation = Invocation.of(context)
     client = invocation.client()
     link = _the_link(client, step, sf, pg)
+    if link.get("state") == "unlinked" and not (block or forget):
+        raise NotFoundError(
+            f"{pg or sf} is not linked",
+            f"row {link.get('key')} and record {link.get('sf_id')} were unlinked before",
+            "to let the step's rules pair them again: add --forget",
+        )
     after = (
         "They are never paired again."
         if block

@@ -77,7 +77,13 @@ def _show(invocation: Invocation, status: Mapping[str, Any], *, watch: bool) -> 
     if sys.stdout.isatty():  # one screen: what does not fit is in --json
         steps = [{key: step[key] for key in _COLUMNS if key in step} for step in steps]
     invocation.out.rows(steps, _COLUMNS)
-    for line in (*budget_lines(status), *load_lines(status), *gap_lines(status), *drift_lines(status)):
+    for line in (
+        *budget_lines(status),
+        *load_lines(status),
+        *gap_lines(status),
+        *drift_lines(status),
+        *removed_lines(status),
+    ):
         invocation.out.words(line)
     if not watch and any(_number(step.get("parked")) for step in _steps(status)):
         invocation.out.words("Next: isthmus parked list --group-by code")
@@ -147,6 +153,15 @@ def gap_lines(status: Mapping[str, Any]) -> list[str]:
         f"gap of {gap.get('step')}: {gap.get('cause')}, since {plain(gap.get('since')) or 'ever'}, "
         f"{gap.get('state')}, {gap.get('remaining')} records to settle"
         for gap in status.get("gaps") or ()
+    ]
+
+
+def removed_lines(status: Mapping[str, Any]) -> list[str]:
+    """A line for each step that is not in the configuration any more, of which something is left."""
+    return [
+        f"{left.get('name')}: {plain(left.get('what'))}"
+        + (f": {plain(left.get('fix'))}" if left.get("captures") else "")
+        for left in status.get("removed_steps") or ()
     ]
 
 

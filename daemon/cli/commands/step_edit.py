@@ -226,7 +226,7 @@ def edit_step(
 
 
 def _tell(invocation: Invocation, edited: "EditedFile", name: str | None, *, new: bool) -> None:
-    step = next((step for step in edited.settings.steps if step.name == name), None)
+    step = next(iter(edited.settings.named(name or "")), None)
     if step is not None and not step.runs:
         fix = (
             f"isthmus step set {name} --field {_FIELD}"

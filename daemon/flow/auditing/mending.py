@@ -34,13 +34,14 @@ def mend(
     link, kind = item.link, item.finding.kind
     if take is None:
         gone = kind in (Kind.ONLY_SALESFORCE, Kind.ONLY_POSTGRES)
-        deletes = gone and step.on_delete is OnDelete.PROPAGATE
+        missing = Side.POSTGRES if kind is Kind.ONLY_SALESFORCE else Side.SALESFORCE
+        deletes = gone and step.on_deleted(missing) is OnDelete.PROPAGATE
         return Mending((_reread(step, link, Source.SWEEP, now),), deletes=deletes)
     if kind is Kind.DIFFERING:
         return _agree(step, item, take, now)
     there = Side.SALESFORCE if kind is Kind.ONLY_SALESFORCE else Side.POSTGRES
     if take is not there:
-        if step.on_delete is not OnDelete.PROPAGATE:
+        if step.on_deleted(there.other) is not OnDelete.PROPAGATE:
             return None
         wish = (
             _look(step, link, now) if there is Side.SALESFORCE else _reread(step, link, Source.OPERATOR, now)

@@ -75,8 +75,15 @@ class Held(Protocol):
 Assess = Callable[[Schemas, KnownSteps], Held]
 
 
+async def _nothing_shared(steps: Steps) -> None:
+    """Where no two steps share their links, a name that goes leaves nothing to anybody."""
+
+
 class SchemaWatch:
-    """Keeps the steps in force fit for both sides. `health` is told whether every mapping works."""
+    """Keeps the steps in force fit for both sides. `health` is told whether every mapping works.
+
+    `settle_names` gives steps what is stored under other names of theirs, once nothing works by those any more.
+    """
 
     def __init__(
         self,
@@ -87,6 +94,7 @@ class SchemaWatch:
         assess: Assess,
         wanted: tuple[Sequence[str], Sequence[str]],
         health: Callable[[bool, str], None],
+        settle_names: Callable[[Steps], Awaitable[None]] = _nothing_shared,
     ) -> None:
         self._parts = parts
         self._objects = objects
@@ -95,6 +103,8 @@ class SchemaWatch:
         self._assess = assess
         self._object_names, self._table_names = wanted
         self._health = health
+        self._settle_names = settle_names
+        self._renamed = False
         self._refiltering = Refiltering(parts, kept)
         self._seen: Schemas | None = None
         self._memory: Memory | None = None
@@ -140,7 +150,8 @@ class SchemaWatch:
             raise
 
     async def _look(self, *, doubted: bool) -> tuple[Drift, ...]:
-        memory = self._memory or read(await self._kept.get(NAME))
+        stored = await self._kept.get(NAME) if self._memory is None else None
+        memory = self._memory or read(stored)
         seen = await self._described(whole=doubted or self._looks % WHOLE_EVERY == 0)
         self._looks += 1
         self._tell_differences(seen)
@@ -148,11 +159,15 @@ class SchemaWatch:
         if found.steps is None:
             self._tell_refused(found)
             return self._parts.in_force.drifts
-        since = held_since(found.drifts, memory.owed, self._parts.clock.now())
-        await self._remember(Memory(found.known, _merged(memory.owed, since)))
+        now = self._parts.clock.now()
+        since = held_since(found.drifts, memory.owed, now)
+        away = found.steps.by_name.keys() - memory.known.keys() if stored is not None else ()
+        back = {name: {"": now} for name in away}  # a former process ran without these
+        await self._remember(Memory(found.known, _merged(_merged(back, memory.owed), since)))
         if self._looks == 1:  # a process that ended may have let a step go, and not what waited for it
             self._to_resume |= found.steps.by_name.keys()
         await self._put_in_force(found.steps, found.drifts)
+        await self._settle(found.steps)
         await self._resume(found.steps)
         await self._make_good(found, since)
         await self._refiltering.look()
@@ -164,10 +179,11 @@ class SchemaWatch:
         wanted: tuple[Sequence[str], Sequence[str]],
         ready: Callable[[Steps], Awaitable[None]],
         touched: Mapping[str, bool],
+        at_first: Assess | None = None,
     ) -> None:
         """Hold another configuration against both sides, and put its steps in force between two batches.
 
-        `ready` makes what the steps need before they are. `touched` names the steps whose pairs are to be compared, and whether what came
+        `at_first` judges in place of `assess` this once: what has just been written has to fit. `ready` makes what the steps need before they are. `touched` names the steps whose pairs are to be compared, and whether what came
         to be on either side as well: the next look has it done. Raises ConfigurationError where the configuration does not fit, and whatever
         `ready` raises: the former one stays.
         """
@@ -177,7 +193,7 @@ class SchemaWatch:
             try:
                 memory = self._memory or read(await self._kept.get(NAME))
                 seen = await self._described(whole=True)
-                found = assess(seen, memory.known)
+                found = (at_first or assess)(seen, memory.known)
                 steps = _fitting(found, touched, self._parts.in_force.drifts)
                 await ready(steps)
                 now = self._parts.clock.now()
@@ -189,6 +205,7 @@ class SchemaWatch:
                 raise
             self._assess, self._seen = assess, seen
             self._to_resume |= steps.by_name.keys()
+            self._renamed = True
             await self._put_in_force(steps, found.drifts)
         self._parts.schema_doubts.set()  # a look follows at once
 
@@ -208,17 +225,38 @@ class SchemaWatch:
             log.info("steps_replaced", steps=[step.name for step in changed])
         async with self._parts.writing:
             self._parts.in_force.replace(steps, drifts)
+            await self._settle_names_early(steps)
         self._tell_held(steps, drifts, held)
         touched = {(d.step, d.field) for d in held} ^ {(d.step, d.field) for d in drifts}
         self._to_resume |= {step for step, _ in touched}
 
+    async def _settle_names_early(self, steps: Steps) -> None:
+        """The same as `_settle`, before anything is decided by these steps, and again by that once the last former batch has ended.
+
+        A load would pass over what bears another name, and a create in doubt would not be known for ours. What fails is left to `_settle`.
+        """
+        if self._renamed:
+            try:
+                await self._settle_names(steps)
+            except (CallFailedError, IsthmusError) as error:
+                log.warning("names_not_settled", why=str(error), advice="Nothing: it is tried again at once.")
+
+    async def _settle(self, steps: Steps) -> None:
+        """Give steps what other names of theirs have stored. Whoever still works by those is waited for, if need be until the next look."""
+        if not self._renamed or not await self._parts.in_force.alone(FORMER_BATCHES):
+            return
+        async with self._parts.writing:
+            await self._settle_names(steps)
+        self._to_resume |= steps.by_name.keys()
+        self._renamed = False
+
     async def _resume(self, steps: Steps) -> None:
         """Make due what waited for a step that goes on. What a failure leaves of it is made good by the next look."""
         for name in sorted(self._to_resume):
-            step = steps.by_name.get(name)
+            step = steps.named(name)
             if step is not None and not step.still:
-                await self._parts.store.resume(name, STILL, [reason.value for reason in SCHEMA_REASONS])
-                await self._parts.store.resume(name, REMOVED, ())
+                await self._parts.store.resume(step.name, STILL, [reason.value for reason in SCHEMA_REASONS])
+                await self._parts.store.resume(step.name, REMOVED, ())
             self._to_resume.discard(name)
 
     async def _adapt_capture(self, steps: Sequence[Step]) -> None:
@@ -233,12 +271,12 @@ class SchemaWatch:
         assert found.steps is not None
         owed = dict(self._memory.owed)
         for name, was in self._memory.owed.items():
-            step, now = found.steps.by_name.get(name), held.get(name, {})
+            step, now = found.steps.named(name), held.get(name, {})
             back = was.keys() - now.keys()
             if not back:
                 continue
             if step is not None:
-                if step.still or not await self._parts.in_force.alone(FORMER_BATCHES):
+                if step.still or self._renamed or not await self._parts.in_force.alone(FORMER_BATCHES):
                     continue
                 await self._bring_back(step, min(was[field] for field in back), whole="" in back)
             owed[name] = now
@@ -294,7 +332,8 @@ class SchemaWatch:
     def _tell_held(self, steps: Steps, drifts: tuple[Drift, ...], before: tuple[Drift, ...]) -> None:
         counts = Counter(drift.step for drift in drifts)
         for step in steps.ordered:
-            self._parts.meter.gauge("isthmus_schema_drift", counts[step.name], step=step.name)
+            for name in step.names:
+                self._parts.meter.gauge("isthmus_schema_drift", counts[name], step=name)
         for drift in drifts:
             if drift not in before:
                 log.error("mapping_held", step=drift.step, field=drift.field, what=drift.what, fix=drift.fix)

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from daemon.domain.mapping import Step
-from daemon.ports.loads import LoadUnit
-from daemon.ports.store import JournalEntry
+from daemon.ports.store import JournalEntry, Unit
 
 LISTED_MOST: Final = 100
 """Records that are told one by one."""
@@ -70,7 +69,7 @@ class Tally:
 class Witness:
     """A unit that remembers the journal entries which pass through it."""
 
-    def __init__(self, unit: LoadUnit) -> None:
+    def __init__(self, unit: Unit) -> None:
         self._unit = unit
         self.entries: list[JournalEntry] = []
 
@@ -84,7 +83,7 @@ class Witness:
 
 
 async def told(
-    unit: LoadUnit, step: Step, ids: Sequence[str], entries: Sequence[JournalEntry]
+    unit: Unit, step: Step, ids: Sequence[str], entries: Sequence[JournalEntry]
 ) -> list[Mapping[str, Any]]:
     """What became of each of these records, inside the transaction in which it did. One that was parked before is parked still."""
     by_id = {entry.sf_id: entry for entry in entries}

@@ -1,8 +1,10 @@
 """Checks of the org: reached, let in, whose it is, and what its fields hold."""
 
-from daemon.operations.check import Finding, Level, capture_findings, version_finding
+from daemon.operations.check import capture_told, version_finding
 from daemon.operations.examination.visit import Result, SkipError, State, Visit, worst
+from daemon.operations.finding import Finding, Level
 from daemon.operations.identifiers import examined
+from daemon.operations.lead_fields import lead_field_findings
 from daemon.operations.marker import looked_up, mark_finding
 from daemon.operations.permissions import check_environment, permission_finding, user_finding
 
@@ -57,6 +59,14 @@ async def identifiers(visit: Visit) -> Result:
     return (state, listed or found, fix) if state is State.OK else (state, found, fix)
 
 
+async def lead_fields(visit: Visit) -> Result:
+    """A converted lead keeps its External ID, where rows become leads or something else."""
+    conversions, steps = visit.patient.conversions, (await visit.resolved()).steps
+    if steps is None or conversions is None:
+        raise SkipError("the configuration does not fit both sides yet")
+    return worst(await lead_field_findings(steps, conversions), "no step has Lead among several destinations")
+
+
 async def version(visit: Visit) -> Result:
     """The configured API version is served."""
     served = await visit.patient.catalogue.versions()
@@ -65,5 +75,4 @@ async def version(visit: Visit) -> Result:
 
 async def cdc(visit: Visit) -> Result:
     """Salesforce sends the changes of what is pulled."""
-    captured = await visit.patient.catalogue.captured_objects()
-    return worst(capture_findings(visit.patient.configured.pulled, captured), "")
+    return worst(await capture_told(visit.patient.catalogue, visit.patient.configured.pulled), "")

@@ -6,8 +6,6 @@ from enum import StrEnum
 
 from daemon.operations.check import (
     Configured,
-    Finding,
-    Level,
     Objects,
     Resolved,
     Tables,
@@ -15,8 +13,10 @@ from daemon.operations.check import (
     described_tables,
     remark,
 )
+from daemon.operations.finding import Finding, Level
 from daemon.operations.marker import Instance
 from daemon.ports.clock import Clock
+from daemon.ports.conversions import Conversions
 from daemon.ports.database import Database, ServerFacts
 from daemon.ports.identifiers import RecordIdentifiers, RowIdentifiers
 from daemon.ports.rights import Caller, Rights
@@ -56,6 +56,7 @@ class Patient:
     record_identifiers: RecordIdentifiers | None = None
     row_identifiers: RowIdentifiers | None = None
     instance: Callable[[], Awaitable[Instance]] | None = None
+    conversions: Conversions | None = None
 
 
 class SkipError(Exception):

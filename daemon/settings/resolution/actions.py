@@ -9,6 +9,7 @@ from daemon.settings.actions import FunctionAction, InsertAction, InsertSettings
 from daemon.settings.errors import did_you_mean
 from daemon.settings.merge import Path
 from daemon.settings.resolution.findings import CONFIG, RIGHTS, TABLES, Findings
+from daemon.settings.resolution.insert_values import misfit
 from daemon.settings.steps import StepSettings
 
 
@@ -67,7 +68,7 @@ def _columns(
     for column, template in insert.columns.items():
         known = found.columns.get(column)
         if known is None:
-            fix = did_you_mean(column, found.columns)
+            fix = did_you_mean(column, found.columns) or "name a column that it has"
             findings.problem((*at, column), f"{name} has no column {column}", fix, TABLES)
         elif known.generated:
             fix = "leave it out"
@@ -79,6 +80,9 @@ def _columns(
                 f"write {listed}, $sf_id, $url, $event, $direction, $at, $object or $step; a leading $ as $$"
             )
             findings.problem((*at, column), f"nothing fills {unfilled}", fix, CONFIG)
+        elif known is not None and (wanted := misfit(template, known.type, table)) is not None:
+            what = f"{name}.{column} is {known.type}, and {template[:40]} is not {wanted}"
+            findings.problem((*at, column), what, f"give it {wanted}, or name another column", TABLES)
     for there in found.columns.values():
         empty = not (there.nullable or there.default or there.generated)
         if empty and there.name not in insert.columns:

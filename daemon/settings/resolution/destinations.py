@@ -5,8 +5,7 @@ from daemon.settings.destinations import member_name
 from daemon.settings.merge import Path
 from daemon.settings.models import Settings
 from daemon.settings.resolution.fields import Sides
-from daemon.settings.resolution.findings import EXTERNAL_IDS, Findings
-from daemon.settings.steps import ByExternalId, StepSettings
+from daemon.settings.steps import StepSettings
 
 
 def family_of(step: StepSettings) -> tuple[str, ...]:
@@ -29,20 +28,8 @@ def routed_by(settings: Settings, sides: Sides, at: Path) -> Filter | None:
             known = tuple(column.name for column in sides.table.columns.values() if column.selectable)
             place: Path = (*at, "destinations", index)
             columns = columns_named(condition, sides.table.name, known)
-            found = Filter(condition, columns, str(settings.origin(place)), settings.spoken(place))
-            return found if condition else None
+            if each.when is None:  # made of the others' conditions, and tried with those
+                return Filter(condition, columns) if condition else None
+            return Filter(condition, columns, str(settings.origin(place)), settings.spoken(place))
         before += [each.when] if each.when is not None else []
     return None
-
-
-def warn_of_conversion(step: StepSettings, at: Path, findings: Findings) -> None:
-    """A lead's External ID reaches what the lead becomes only if the org maps it, and no API tells whether it does."""
-    if not step.destinations or step.salesforce.object != "Lead":
-        return
-    other = next(each.object for each in step.destinations if each.object != "Lead")
-    for index, rule in enumerate(step.identify):
-        if isinstance(rule, ByExternalId):
-            name = rule.external_id.salesforce
-            what = f"a converted lead hands its {name} on to the {other} only where the org's lead field mapping says so, which cannot be read"
-            fix = f"see in Setup > Object Manager > Lead > Fields & Relationships > Map Lead Fields that {name} goes to {other}.{name}"
-            findings.warning((*at, "identify", index, "external_id"), what, fix, EXTERNAL_IDS)

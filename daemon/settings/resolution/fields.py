@@ -203,7 +203,7 @@ def _types(
     if column is None:
         kind = _KIND_OF_CONSTANT.get(described.type, Kind.TEXT)
         return Pair(kind, described.scale if kind is Kind.NUMBER else None, described.length or None)
-    by_value = settings.lookup is not None and settings.lookup.external_id is not None
+    by_value = settings.lookup is not None and settings.lookup.object is not None
     if by_value and described.type == "reference":
         return Pair(Kind.TEXT)
     found = pair(described, column.type, lookup=settings.lookup is not None)

@@ -16,6 +16,7 @@ from daemon.ports.salesforce import ObjectDescription
 from daemon.settings.errors import Problem
 from daemon.settings.models import Settings
 from daemon.settings.resolution.findings import RIGHTS, TABLES
+from daemon.settings.resolution.one_way import united
 from daemon.settings.resolution.order import ordered
 from daemon.settings.resolve import LeftOut, held_fields, resolve_without
 from daemon.settings.step_rules import direction_of
@@ -42,9 +43,13 @@ def resolve_holding(
     objects: Mapping[str, ObjectDescription],
     tables: Mapping[str, TableDescription],
     known: KnownSteps,
+    acting: frozenset[str] = frozenset(),
 ) -> Holding:
-    """The steps, with what worked before and does not fit any more left out."""
-    search = _Search(settings, objects, tables, known)
+    """The steps, with what worked before and does not fit any more left out.
+
+    `acting` names the steps whose actions have just been written: they never worked, so they have to fit.
+    """
+    search = _Search(settings, objects, tables, known, acting)
     return search.run()
 
 
@@ -57,7 +62,9 @@ class _Search:
         objects: Mapping[str, ObjectDescription],
         tables: Mapping[str, TableDescription],
         known: KnownSteps,
+        acting: frozenset[str],
     ) -> None:
+        self._acting = acting
         self._settings = settings
         self._objects = objects
         self._tables = tables
@@ -86,6 +93,8 @@ class _Search:
             case _:
                 return False
         match rest:
+            case ["actions", *_] if step.name in self._acting:
+                return False
             case ["actions", *_] if problem.about in (TABLES, RIGHTS):
                 pass  # an action never holds its record back: the run fails by itself, and is kept
             case ["fields"]:  # a create lacks something: by itself a matter of each create, which is parked
@@ -170,7 +179,9 @@ class _Search:
         return what, f"{fix}, or write direction: {left.value} and start the daemon again"
 
     def _all(self, steps: list[Step]) -> Steps:
-        return Steps(ordered([*steps, *(self._still(index) for index in self._steps)]))
+        return Steps(
+            ordered(united(self._settings, [*steps, *(self._still(index) for index in self._steps)]))
+        )
 
     def _still(self, index: int) -> Step:
         """A step that stands still. Enough of it is known to store what happens, and to hide what is sensitive."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from typing import Final
 
 from daemon.domain.mapping import Field, ParentKey
 from daemon.ports.salesforce import FieldDescription, ObjectDescription
@@ -9,6 +10,9 @@ from daemon.settings.merge import Path
 from daemon.settings.resolution.fields import Sides, known_field
 from daemon.settings.resolution.findings import CONFIG, EXTERNAL_IDS, Findings
 from daemon.settings.steps import LookupSettings
+
+EMAIL: Final = "Email"
+"""The standard field by which people are told apart."""
 
 
 def with_parents(
@@ -23,12 +27,7 @@ def with_parents(
     keys: dict[str, ParentKey] = {}
     for place, settings in enumerate(sides.step.fields):
         described = sides.object.fields.get(settings.salesforce)
-        if (
-            described is None
-            or settings.lookup is None
-            or settings.lookup.external_id is None
-            or place in held
-        ):
+        if described is None or settings.lookup is None or settings.lookup.object is None or place in held:
             continue
         path: Path = (*at, "fields", place, "lookup")
         key = _key(described, settings.lookup, objects, path, findings)
@@ -45,7 +44,6 @@ def _key(
     findings: Findings,
 ) -> ParentKey | None:
     assert lookup.object is not None
-    assert lookup.external_id is not None
     if lookup.object not in reference.reference_to or reference.relationship is None:
         points_to = " or ".join(reference.reference_to) or "nothing"
         what = f"{reference.name} points to {points_to}, and not to {lookup.object}"
@@ -56,6 +54,9 @@ def _key(
         what = f"there is no object {lookup.object}, or the integration user may not see it"
         findings.problem((*at, "object"), what, f"grant Read on {lookup.object}", CONFIG)
         return None
+    if lookup.external_id is None:
+        email = known_field(parent, EMAIL, (*at, "email"), findings)
+        return None if email is None else ParentKey(parent.name, reference.relationship, email.name)
     field = known_field(parent, lookup.external_id, (*at, "external_id"), findings)
     if field is None or not _usable(parent, field, (*at, "external_id"), findings):
         return None

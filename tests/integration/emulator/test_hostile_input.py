@@ -182,3 +182,19 @@ async def test_the_control_api_takes_short_ids(client: PlainClient) -> None:
     await client.control("POST", "merge", {"winner": winner[:15], "losers": [loser[:15]]})
     await client.control("POST", "undelete", {"id": loser[:15]})
     assert len(await client.query("SELECT Id FROM Account")) == 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "not xml",
+        "<a/>",
+        '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>',
+        "<e:Envelope xmlns:e='http://schemas.xmlsoap.org/soap/envelope/'><e:Body/></e:Envelope>",
+    ],
+)
+async def test_a_soap_message_that_is_none_gets_a_fault(client: PlainClient, body: str) -> None:
+    answer = await client.send("POST", "/services/Soap/m/67.0", data=body)
+    assert answer.status == 500
+    assert "<faultcode>soapenv:Client</faultcode>" in answer.raw.decode()

@@ -60,6 +60,10 @@ async def test_global_describe_and_event_schema(client: PlainClient) -> None:
     objects = {item["name"]: item for item in (await client.rest("GET", "sobjects")).body["sobjects"]}
     assert objects["Employee__c"]["custom"] is True
     assert objects["Employee__c"]["keyPrefix"].startswith("a")
+    events = {name for name in objects if name.endswith("ChangeEvent")}
+    assert {"AccountChangeEvent", "Employee__ChangeEvent"} <= events
+    assert "EmailMessageRelationChangeEvent" not in events
+    assert not objects["AccountChangeEvent"]["queryable"]
     schema = (
         await client.rest("GET", "sobjects/Employee__ChangeEvent/eventSchema?payloadFormat=COMPACT")
     ).body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adapters.emulator import Emulator
 from tests.support.plain_client import ALL_EVENTS, PlainClient, PlainStream, body, kinds
 
 
@@ -112,3 +113,15 @@ async def test_a_purge_empties_the_bin_without_a_word(client: PlainClient, strea
     await client.control("POST", "purge")
     assert await client.query(everything, deleted=True) == []
     assert await stream.up_to_marker() == []
+
+
+async def test_the_lead_field_mapping_comes_back(client: PlainClient, emulator: Emulator) -> None:
+    key = {"Ext_Id__c": {"type": "text", "external_id": True}}
+    await client.control("POST", "fields", {"object": "Lead", "fields": key})
+    mapped = {"Contact": {"Ext_Id__c": "Ext_Id__c"}}
+    await client.control("POST", "lead-mapping", mapped)
+    await take(client)
+    await client.control("POST", "lead-mapping", {})
+    assert emulator.org.lead_mapping == {}
+    await restore(client)
+    assert emulator.org.lead_mapping == mapped

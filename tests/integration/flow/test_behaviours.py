@@ -10,6 +10,7 @@ from daemon.domain.filter import Filter
 from daemon.domain.mapping import DeleteGuard, Identify, IdentifyKind, Kind, ParentKey, Step
 from daemon.domain.policy import Behaviour, OnDelete
 from daemon.domain.side import Direction
+from daemon.flow import leaving
 from tests.integration.flow.conftest import MakeRoad
 from tests.support.road import Road, shift
 from tests.support.road_steps import BY_EXT_ID, COMPANY, PERSON, by_field, field
@@ -38,8 +39,8 @@ async def road_to(make_road: MakeRoad, step: Step) -> Road:
     return road
 
 
-def existing(road: Road, name: str, key: str, text: str) -> str:
-    values = {OBJECTS[name]: text, "Ext_Id__c": key}
+def existing(road: Road, name: str, key: str, text: str, **more: str) -> str:
+    values = {OBJECTS[name]: text, "Ext_Id__c": key, **more}
     if name == "Lead":
         values["Company"] = "x"
     return str(road.org.create(name, values))
@@ -123,6 +124,73 @@ async def test_a_mirror_deletes_what_leaves_its_filter(make_road: MakeRoad) -> N
     await road.settle()
     assert texts(road, "Account") == {"k": "ours"}
     await road.quiet()
+
+
+MANY = 450
+"""More than are taken up at once."""
+
+
+async def test_a_typing_error_in_a_filter_on_rows_lets_nothing_go(make_road: MakeRoad) -> None:
+    guard = DeleteGuard(max_count=250, max_ratio=0.0)
+    step = pushed("Account", Behaviour.MIRROR, delete_guard=guard)
+    road = await make_road(replace(step, push_filter=Filter("city = 'Berlin'", ("city",))))
+    await road.app.execute(
+        "INSERT INTO app.company (name, ext_id, city) SELECT n, n, 'Berlin' FROM generate_series(1, $1::int) AS n",
+        MANY,
+    )
+    await road.settle()
+    assert len(road.org.rows("Account")) == MANY
+    road.reconfigured(replace(step, push_filter=Filter("city = 'Brelin'", ("city",))))
+    await road.parts.store.look_anew(step.name, 0, MANY - 200)  # the rest has still to be stored
+    await road.settle()
+    assert len(road.org.rows("Account")) == MANY
+    assert {change["code"] for change in await road.changes()} == {"delete_guard"}
+    road.reconfigured(replace(step, push_filter=Filter("city <> '1'", ("city",))))
+    await road.app.execute("UPDATE app.company SET city = '1' WHERE id <= 4")
+    await road.office.inspection.retry(step=step.name, operator="test")
+    await road.settle()
+    assert len(road.org.rows("Account")) == MANY - 4, "what the guard allows is let go as ever"
+
+
+async def test_what_was_weighed_once_does_not_hold_back_a_single_row_later(
+    make_road: MakeRoad, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guard = DeleteGuard(max_count=2, max_ratio=0.0)
+    step = pushed("Account", Behaviour.MIRROR, delete_guard=guard)
+    road = await make_road(replace(step, push_filter=Filter("city = 'Berlin'", ("city",))))
+    keys = [await road.insert("company", name=n, ext_id=n, city="Berlin") for n in "abcdef"]
+    await road.settle()
+    await road.app.execute("UPDATE app.company SET city = 'Oslo'")
+    await road.settle()
+    assert {change["code"] for change in await road.changes()} == {"delete_guard"}
+    await road.app.execute("UPDATE app.company SET city = 'Berlin'")
+    await road.office.inspection.retry(step=step.name, operator="test")
+    await road.settle()
+    assert await road.changes() == []
+    monkeypatch.setattr(leaving, "KNOWN_FOR", 0.0)
+    await road.update("company", keys[0], city="Oslo")
+    await road.settle()
+    assert len(road.org.rows("Account")) == len(keys) - 1
+    await road.quiet()
+
+
+async def test_a_typing_error_in_a_filter_on_records_lets_nothing_go(make_road: MakeRoad) -> None:
+    guard = DeleteGuard(max_count=250, max_ratio=0.0)
+    step = pushed(
+        "Account", Behaviour.MIRROR, direction=Direction.PULL, pull=Behaviour.MIRROR, delete_guard=guard
+    )
+    step = replace(step, fields=tuple(replace(f, direction=Direction.PULL) for f in step.fields))
+    road = await make_road(replace(step, pull_filter=Filter("BillingCity = 'Berlin'", ("BillingCity",))))
+    for number in range(MANY):
+        existing(road, "Account", f"k{number}", "theirs", BillingCity="Berlin")
+    await road.load()
+    await road.settle()
+    assert len(await road.rows("company")) == MANY
+    road.reconfigured(replace(step, pull_filter=Filter("BillingCity = 'Brelin'", ("BillingCity",))))
+    await road.parts.store.look_anew(step.name, 0, 10_000)
+    await road.settle()
+    assert len(await road.rows("company")) == MANY
+    assert {change["code"] for change in await road.changes()} == {"delete_guard"}
 
 
 async def test_a_pulled_mirror_deletes_the_row(make_road: MakeRoad) -> None:
@@ -414,3 +482,39 @@ async def test_a_contact_role_may_name_its_contact_by_e_mail(make_road: MakeRoad
     await road.settle()
     assert await road.changes() == []
     assert [made["ContactId"] for made in road.org.rows("OpportunityContactRole")] == [contact]
+
+
+BY_ADDRESS = replace(
+    relation("OpportunityContactRole"),
+    fields=tuple(
+        replace(f, kind=Kind.TEXT, parent=ParentKey("Contact", "Contact", "Email"))
+        if f.name == "ContactId"
+        else f
+        for f in relation("OpportunityContactRole").fields
+    ),
+)
+
+
+@pytest.mark.requirement("S4-67")
+async def test_a_contact_role_names_its_contact_by_the_standard_e_mail_and_no_external_id(
+    make_road: MakeRoad,
+) -> None:
+    road = await make_road(BY_ADDRESS)
+    await road.control.post("fields", object="OpportunityContactRole", fields=TRACKING)
+    deal = road.org.create(
+        "Opportunity", {"Name": "Deal", "StageName": "Prospecting", "CloseDate": "2030-01-01"}
+    )
+    hill = road.org.create("Contact", {"LastName": "Hill", "Email": "hill@example.com"})
+    twins = [road.org.create("Contact", {"LastName": name, "Email": "two@example.com"}) for name in "AB"]
+    for key, address in (("k1", "Hill@Example.com"), ("k2", "nobody@example.com"), ("k3", "two@example.com")):
+        await road.insert("person", ext_id=key, sf_id=deal, company_name=address)
+    await road.settle()
+    [made] = road.org.rows("OpportunityContactRole")
+    assert (made["Tracking_Id__c"], made["ContactId"]) == ("k1", hill)
+    left = {change["code"]: change["reason"] for change in await road.changes()}
+    assert "no Contact has the Email nobody@example.com" in left["INVALID_CROSS_REFERENCE_KEY"]
+    assert all(twin in left["MULTIPLE_CHOICES"] for twin in twins)
+    road.org.create("Contact", {"LastName": "New", "Email": "nobody@example.com"})
+    await road.inspection.retry(code="INVALID_CROSS_REFERENCE_KEY", operator="test")
+    await road.settle()
+    assert len(road.org.rows("OpportunityContactRole")) == 2

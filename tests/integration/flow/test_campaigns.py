@@ -38,7 +38,7 @@ async def test_a_campaign_without_a_link_causes_no_call(make_road: MakeRoad) -> 
     ]
 
 
-@pytest.mark.requirement("S3-02", "S3-09")
+@pytest.mark.requirement("S3-02", "S3-07", "S3-08", "S3-09", "S3-10")
 async def test_a_new_campaign_has_its_statuses_before_its_first_member(make_road: MakeRoad) -> None:
     here = await campaigning(make_road)
     campaign = await here.campaign("Spring")
@@ -48,9 +48,19 @@ async def test_a_new_campaign_has_its_statuses_before_its_first_member(make_road
     assert (made["Name"], made["IsActive"]) == ("Spring", True)
     assert here.labels(str(made["Id"])) == ["Sent", "Responded", "Attended", "No Show"]
     await here.road.quiet()
+    shift(here.road, 5)
+    await here.road.update("campaign", campaign, about="flowers")
+    here.road.org.update("Campaign", str(made["Id"]), {"Name": "Summer"})
+    await here.road.settle()
+    row, record = (
+        await here.road.row("campaign", campaign) or {},
+        here.road.record("Campaign", str(made["Id"])),
+    )
+    assert (row["title"], record["Name"]) == ("Summer", "Summer")
+    assert (row["about"], record["Description"]) == ("flowers", "flowers")
 
 
-@pytest.mark.requirement("S3-01", "S3-03", "S3-15", "S3-16")
+@pytest.mark.requirement("S3-03", "S3-14", "S3-15", "S3-16")
 async def test_an_old_campaign_goes_out_with_its_members_fields_and_statuses(make_road: MakeRoad) -> None:
     here = await campaigning(make_road)
     contact, contact_id = await here.contact("Hill")
@@ -62,6 +72,7 @@ async def test_an_old_campaign_goes_out_with_its_members_fields_and_statuses(mak
     await campaigns.create(here.road.office, campaign, "ann")
     await here.road.settle()
     [made] = here.road.org.rows("Campaign")
+    assert made["Name"] == "Spring"
     assert here.labels(str(made["Id"])) == ["Sent", "Responded", "Attended", "No Show"]
     assert here.theirs() == {contact_id: "Attended", lead_id: "No Show"}
     assert {row.get("Source__c") for row in here.road.org.rows("CampaignMember")} == {"by mail", None}
@@ -97,7 +108,7 @@ def join(here: Campaigning, campaign: str, status: str, **person: str) -> str:
     return here.road.org.create("CampaignMember", values)
 
 
-@pytest.mark.requirement("S3-06", "S3-11", "S3-12", "S3-13", "S3-21", "S3-23", "S3-28")
+@pytest.mark.requirement("S3-05", "S3-06", "S3-11", "S3-12", "S3-13", "S3-21", "S3-23", "S3-28")
 @pytest.mark.parametrize("active", [True, False])
 async def test_the_members_of_a_campaign_that_is_there_come_in(make_road: MakeRoad, active: bool) -> None:
     here = await campaigning(make_road)
@@ -128,7 +139,7 @@ async def test_the_members_of_a_campaign_that_is_there_come_in(make_road: MakeRo
     assert {entry["code"] for entry in skips} == {"reference_not_linked", "waiting_for_reference"}
 
 
-@pytest.mark.requirement("S3-17", "S3-18", "S3-19", "S3-20", "S3-22", "S3-25")
+@pytest.mark.requirement("S3-01", "S3-03", "S3-05", "S3-17", "S3-18", "S3-19", "S3-20", "S3-22", "S3-25")
 async def test_two_campaigns_with_members_of_their_own_are_joined(make_road: MakeRoad) -> None:
     here = await campaigning(make_road)
     both, both_id = await here.contact("Hill")
@@ -136,7 +147,7 @@ async def test_two_campaigns_with_members_of_their_own_are_joined(make_road: Mak
     theirs, theirs_id = await here.contact("Dale")
     nobody = await here.human("Nobody")
     newer, newer_id = await here.contact("Moor")
-    sf_id = await theirs_with(here, "Attended", "No Show")
+    sf_id = await theirs_with(here, "Attended", "No Show", "Odd")
     shift(here.road, -600)
     join(here, sf_id, "Sent", ContactId=both_id)
     join(here, sf_id, "Odd", ContactId=theirs_id)
@@ -148,7 +159,7 @@ async def test_two_campaigns_with_members_of_their_own_are_joined(make_road: Mak
         await here.member(campaign, person, status, note=f"of {person}")
     await here.road.settle()
     await link(here, campaign, sf_id)
-    wanted = {both_id: "Attended", ours_id: "No Show", theirs_id: "Sent", newer_id: "No Show"}
+    wanted = {both_id: "Attended", ours_id: "No Show", theirs_id: "Odd", newer_id: "No Show"}
     assert here.theirs() == wanted
     assert await here.members() == {
         both: "attended",
@@ -214,6 +225,25 @@ async def test_a_status_that_the_other_side_lacks_becomes_its_default_and_nothin
         here.road.org.update("CampaignMember", str(member["Id"]), {"Status": label})
         await here.road.settle()
         assert await here.members() == {person: "registered", other: "registered"}
+    await here.road.quiet()
+
+
+@pytest.mark.requirement("S3-29")
+async def test_a_status_that_is_unknown_here_becomes_the_default_each_time(make_road: MakeRoad) -> None:
+    here = await campaigning(make_road)
+    person, _ = await here.contact("Hill")
+    campaign = await here.campaign("Ours")
+    sf_id = await theirs_with(here, "Attended", "Odd")
+    await link(here, campaign, sf_id)
+    await here.member(campaign, person, "attended")
+    await here.road.settle()
+    for label, local in (("Odd", "registered"), ("Attended", "attended"), ("Odd", "registered")):
+        shift(here.road, 60)
+        [member] = here.road.org.rows("CampaignMember")
+        here.road.org.update("CampaignMember", str(member["Id"]), {"Status": label})
+        await here.road.settle()
+        assert await here.members() == {person: local}
+    assert [row["Status"] for row in here.road.org.rows("CampaignMember")] == ["Odd"], "it is theirs to keep"
     await here.road.quiet()
 
 

@@ -37,7 +37,6 @@ CAMPAIGNS = Step(
 )
 
 
-@pytest.mark.requirement("S3-07", "S3-08", "S3-10", "S3-14")
 async def test_a_campaign_is_made_with_its_name_active_and_stays_in_step(make_road: MakeRoad) -> None:
     road = await make_road(CAMPAIGNS)
     await road.load()
@@ -54,7 +53,6 @@ async def test_a_campaign_is_made_with_its_name_active_and_stays_in_step(make_ro
     assert (await road.row("company", key) or {})["name"] == "Spring again"
 
 
-@pytest.mark.requirement("S3-05", "S3-06")
 @pytest.mark.parametrize("active", [True, False])
 async def test_a_row_is_linked_to_a_campaign_that_exists(make_road: MakeRoad, active: bool) -> None:
     road = await make_road(replace(CAMPAIGNS, fields=CAMPAIGNS.fields[:2], on_request=True))
@@ -67,7 +65,6 @@ async def test_a_row_is_linked_to_a_campaign_that_exists(make_road: MakeRoad, ac
     assert (campaign["Id"], campaign["IsActive"]) == (sf_id, active)
 
 
-@pytest.mark.requirement("S3-30")
 async def test_a_local_value_that_salesforce_has_not_becomes_its_default_in_a_new_record(
     make_road: MakeRoad,
 ) -> None:
@@ -111,7 +108,6 @@ async def test_a_contact_is_identified_by_its_email(make_road: MakeRoad) -> None
     assert [(r["Id"], r["FirstName"]) for r in road.org.rows("Contact")] == [(sf_id, "Ann")]
 
 
-@pytest.mark.requirement("S3-24")
 async def test_a_status_that_the_campaign_lacks_makes_a_member_with_its_default_status(
     make_road: MakeRoad,
 ) -> None:

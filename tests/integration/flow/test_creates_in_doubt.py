@@ -69,10 +69,9 @@ async def test_an_update_sent_in_a_create_s_place_keeps_its_external_id(make_roa
     await road.update("company", key, phone="2")
     await road.control.fault(**NO_REPLY)
     await road.worker.round()
-    (kept,) = await road.changes()
     (record,) = road.org.rows("Account")
-    made = await road.app.fetchval("SELECT external_id FROM isthmus.change WHERE id = $1", kept["id"])
-    assert made == record["Ext_Id__c"]
+    made = await road.app.fetch("SELECT DISTINCT external_id FROM isthmus.change")
+    assert [row["external_id"] for row in made] == [record["Ext_Id__c"]]
     shift(road, 5)
     road.org.update("Account", str(record["Id"]), {"Phone": "theirs"})
     await road.settle()

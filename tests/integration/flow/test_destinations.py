@@ -129,6 +129,11 @@ async def test_what_is_there_is_updated_whichever_it_is_and_the_rest_is_routed(
     assert sum(map(len, (await there(road, pair)).values())) == (4 if made else 2)
     if behaviour is Behaviour.MIRROR:
         shift(road, 5)
+        for kind in ("Lead", pair.other):
+            road.org.delete(kind, str(road.org.rows(kind)[0]["Id"]))
+        await road.settle()
+        assert list(map(len, (await there(road, pair)).values())) == [2, 2], "what is deleted is made again"
+        shift(road, 5)
         for key in keys.values():
             await road.delete(pair.table, key)
         await road.settle()

@@ -7,6 +7,7 @@ import pytest
 from daemon.domain.mapping import Normalise, OnUnmapped, Unmapped, ValueMap
 from daemon.domain.policy import Behaviour
 from daemon.domain.side import Direction
+from daemon.operations import jobs
 from tests.integration.flow.conftest import MakeRoad
 from tests.integration.flow.scenes import paired_company
 from tests.support.road import shift
@@ -179,7 +180,6 @@ async def test_defaults_and_constants_fill_what_is_made(make_road: MakeRoad) -> 
 MAP = ValueMap(pull={"Hot": "h", "Warm": "w"}, push={"h": "Hot", "w": "Warm"})
 
 
-@pytest.mark.requirement("S3-29")
 @pytest.mark.parametrize(
     ("action", "given", "row", "parked"),
     [
@@ -220,3 +220,21 @@ async def test_an_unnamed_local_value_parks_and_writes_nothing(make_road: MakeRo
     assert (record["Rating"], record["Phone"]) == ("Warm", "2")
     await road.in_step()
     await road.quiet()
+
+
+async def test_what_became_of_the_records_of_a_first_load_is_told_with_its_job(make_road: MakeRoad) -> None:
+    road = await make_road(COMPANIES)
+    for name in ("Both", "Twice", "New"):
+        road.org.create("Account", {"Name": name, "Ext_Id__c": name})
+    for name in ("Both", "Twice", "Twice"):
+        await road.insert("company", ext_id=name, name=name)
+    await road.app.execute("DELETE FROM isthmus.change")
+    await road.loader.first_loads()
+    [job] = (await jobs.listed(road.office, step=None, kind=None, state=None, limit=9, cursor=None))["items"]
+    shown = await jobs.show(road.office, job["id"])
+    assert (shown["kind"], shown["state"], shown["processed"]) == ("first_load", "done", 3)
+    assert shown["result"] == {
+        "outcomes": {"link": 1, "create": 1, "park": 1},
+        "reasons": {"park": {"ambiguous_identifier": 1}},
+        "see": {"park": "isthmus parked list --step companies"},
+    }

@@ -190,6 +190,35 @@ async def test_a_silent_stream_is_noticed_and_made_good(make_road: MakeRoad) -> 
     assert new
 
 
+async def test_what_the_stream_left_out_in_the_second_of_its_newest_event_is_found_once_it_has_passed(
+    make_road: MakeRoad,
+) -> None:
+    road = await make_road(COMPANIES)
+    await paired_company(road)
+    other_key, other = await paired_company(road, name="Other")
+    shift(road, 5)
+    road.org.clock.freeze()
+    road.org.create("Account", {"Name": "Told"})
+    await road.listen()
+    road.org.selection.select([])
+    road.org.update("Account", other, {"Phone": "untold"})
+    road.org.create("Account", {"Name": "Untold"})
+    looking, ended = watch(road)
+    assert await looking.look() == 0, "the second may not be over"
+    shift(road, GRACE)
+    by_salesforce(road)
+    assert await looking.look() == 2
+    assert ended == ["session"]
+    await road.work()
+    assert (await road.row("company", other_key) or {})["phone"] == "untold"
+    assert "Untold" in [row["name"] for row in await road.rows("company")]
+    await road.control.delete("requests")
+    assert await looking.look() == 0
+    calls = await road.control.get("requests?summary=1")
+    assert calls["by_kind"].get("query", 0) == 0, "a second is looked at once"
+    road.org.selection.select(None)
+
+
 async def test_a_stream_that_tells_is_left_alone(make_road: MakeRoad) -> None:
     road = await make_road(COMPANIES)
     key, sf_id = await paired_company(road)
@@ -224,6 +253,7 @@ async def test_too_many_changes_to_look_up_have_the_object_read_whole(
     road = await make_road(COMPANIES)
     await paired_company(road)
     await road.listen()
+    shift(road, 2)
     road.org.selection.select([])
     for number in range(5):
         road.org.create("Account", {"Name": f"N{number}"})
@@ -236,6 +266,28 @@ async def test_too_many_changes_to_look_up_have_the_object_read_whole(
     await road.settle()
     assert len(await road.rows("company")) == 6
     assert MOST > 3
+
+
+async def test_a_crowd_in_the_newest_second_does_not_hide_what_nobody_told_of_since(
+    make_road: MakeRoad, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemon.flow.watermark.MOST", 3)
+    road = await make_road(COMPANIES)
+    for number in range(4):
+        road.org.create("Account", {"Name": f"N{number}"})
+    await road.settle()
+    await road.listen()
+    shift(road, 5)
+    road.org.selection.select([])
+    road.org.create("Account", {"Name": "Untold"})
+    road.org.selection.select(None)
+    shift(road, GRACE)
+    looking, ended = watch(road)
+    assert await looking.look() == 1
+    assert ended == ["session"]
+    await road.settle()
+    assert len(await road.rows("company")) == 5
+    assert await looking.look() == 0
 
 
 async def test_a_session_that_is_not_trusted_gives_way_to_a_new_one(make_road: MakeRoad) -> None:

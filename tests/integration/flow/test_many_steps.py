@@ -48,8 +48,8 @@ async def test_five_hundred_steps_start_and_run(make_road: MakeRoad) -> None:
     road.reconfigured(*found.steps.ordered)
     await road.load()
     started = time.monotonic() - begun
-    print(f"{MANY} steps: {read:.1f} s to read, {captured:.1f} s with capture, {started:.1f} s loaded")
-    assert started < MOST_SECONDS
+    took = f"{MANY} steps: {read:.1f} s to read, {captured:.1f} s with capture, {started:.1f} s loaded"
+    assert started < MOST_SECONDS, took
     await road.app.execute(
         "INSERT INTO app.many_7 VALUES (1, 'Seven'); INSERT INTO app.many_499 VALUES (1, 'Last')"
     )

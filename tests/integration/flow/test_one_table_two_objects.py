@@ -6,7 +6,7 @@ import pytest
 
 from daemon.domain.mapping import Step
 from tests.integration.flow.conftest import MakeRoad
-from tests.support.road_steps import COMPANIES, field
+from tests.support.road_steps import COMPANIES, PEOPLE, field
 
 LEADS = replace(
     COMPANIES,
@@ -39,3 +39,16 @@ async def test_a_row_that_one_step_has_linked_is_left_alone_by_the_other(
     await road.settle()
     assert road.org.rows(mine.object) == []
     await road.quiet()
+
+
+async def test_what_waits_for_a_row_of_one_object_is_not_let_go_by_its_record_of_another(
+    make_road: MakeRoad,
+) -> None:
+    road = await make_road(LEADS, COMPANIES, PEOPLE)
+    company = await road.insert("company", name="Acme", phone="1")
+    await road.settle()
+    assert [link.object for link in await road.links()] == ["Lead"]
+    await road.insert("person", last_name="Hill", company=int(company))
+    await road.settle()
+    (waiting,) = [change for change in await road.changes() if change["waiting_for"]]
+    assert (waiting["state"], waiting["waiting_for"]) == ("held", f"companies:{company}")

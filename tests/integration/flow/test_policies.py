@@ -73,6 +73,35 @@ async def test_a_conflict_is_decided_by_the_policy_and_told(
     await road.quiet()
 
 
+async def _captured(road: Road, column: str, seconds: float) -> None:
+    """Say of the stored change of a column that it was captured so much later than it was."""
+    await road.app.execute(
+        "UPDATE isthmus.change SET at = at + make_interval(secs => $2) WHERE new_values ? $1", column, seconds
+    )
+
+
+@ORDERS
+async def test_a_later_edit_of_another_column_makes_none_newer(make_road: MakeRoad, first: str) -> None:
+    """The row's name is edited, then the record's, then the row's telephone number, before either side has heard of the other.
+
+    The record's name is the newer one, though the row's last change is newer still. Where the worker goes first its write is
+    refused, and both changes of the row wait on.
+    """
+    road = await make_road(all_by(COMPANIES, policy(Policy.NEWEST)))
+    key, sf_id = await paired_company(road)
+    shift(road, FAR)
+    await road.update("company", key, name="older")
+    road.org.update("Account", sf_id, {"Name": "newer"})
+    await road.update("company", key, phone="p")
+    await _captured(road, "phone", 2 * FAR)
+    await walk(road, first)
+    row, record = await road.row("company", key) or {}, road.record("Account", sf_id)
+    assert (row["name"], record["Name"], row["phone"], record["Phone"]) == ("newer", "newer", "p", "p")
+    assert [(e["field"], e["winner"]) for e in await road.ledger()] == [("Name", "salesforce")]
+    assert await road.changes() == []
+    await road.in_step()
+
+
 @ORDERS
 @pytest.mark.parametrize("tie", list(Side))
 async def test_within_the_window_the_tie_rule_decides(make_road: MakeRoad, first: str, tie: Side) -> None:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from daemon.compose.reloading import Reloading
-from daemon.domain.failure import ConfigurationError, RefusedError
+from daemon.domain.failure import ConfigurationError, RefusedError, TryLaterError
 from daemon.domain.mapping import Steps
 from daemon.flow.deferral import REMOVED
+from daemon.flow.drift import watch
 from daemon.settings.load import loads
 from daemon.settings.resolution.holding import resolve_holding
 from daemon.settings.resolve import wanted_objects, wanted_tables
@@ -140,7 +141,13 @@ def reloading(scene: Drifting, files: list[str]) -> Reloading:
     road = scene.road
     sides = SimpleNamespace(database=road.database, pool=road.pool)
     daemon = SimpleNamespace(
-        settings=loads(TEXT, {"KEY": "k"}), lease=road.lease, parts=road.parts, sides=sides, refused=None
+        settings=loads(TEXT, {"KEY": "k"}),
+        lease=road.lease,
+        parts=road.parts,
+        sides=sides,
+        refused=None,
+        meter=road.meter,
+        clock=road.parts.clock,
     )
     return Reloading(cast("Daemon", daemon), scene.watch, lambda: loads(files.pop(0), {"KEY": "k"}))
 
@@ -160,12 +167,17 @@ async def test_a_step_that_is_back_with_another_object_or_table_is_refused_while
     key, sf_id = await scene.company()
     reload = reloading(scene, [WITHOUT, moved, TEXT]).reload
     await reload()
+    taken_up = road.meter.gauged("isthmus_config_last_reload_success_timestamp_seconds")
+    assert road.meter.gauged("isthmus_config_last_reload_successful") == 1
     with pytest.raises(RefusedError, match="the step companies pairs") as refused:
         await reload()
+    assert road.meter.gauged("isthmus_config_last_reload_successful") == 0
+    assert road.meter.gauged("isthmus_config_last_reload_success_timestamp_seconds") == taken_up
     assert "companies has 1 of Account and app.company" in refused.value.why
     assert cure in refused.value.fix
     assert in_force(scene).ordered == ()
     await reload()
+    assert road.meter.gauged("isthmus_config_last_reload_successful") == 1
     await scene.look()
     await road.settle()
     assert await road.row("company", key) is not None
@@ -187,3 +199,43 @@ async def test_links_of_the_former_object_are_never_read_under_the_new_one(make_
     assert len(road.org.rows("Account")) == 30
     assert {link.object for link in await road.links()} == {"Account"}
     assert {change["code"] for change in await road.changes()} == {"former_pair"}
+
+
+async def test_a_side_that_does_not_describe_itself_in_time_refuses_the_configuration(
+    make_road: MakeRoad, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = await drifting(make_road)
+    steps = in_force(scene)
+    monkeypatch.setattr(watch, "PATIENCE", 0.0)
+    with pytest.raises(TryLaterError, match="not taken up"):
+        await reloading(scene, [WITHOUT]).reload()
+    assert in_force(scene) is steps
+    assert scene.road.meter.gauged("isthmus_config_last_reload_successful") == 0
+
+
+async def test_a_step_that_is_back_with_a_new_process_makes_good_what_both_sides_did_meanwhile(
+    make_road: MakeRoad,
+) -> None:
+    scene = await drifting(make_road)
+    road = scene.road
+    key, sf_id = await scene.company()
+    other_key, other = await scene.company(Name="Other")
+    await adopt(scene, WITHOUT, {})
+    await road.database.capture_remove(["companies"])
+    road.org.update("Account", sf_id, {"Rating": "Cold"})
+    await road.update("company", other_key, phone="8")
+    new = road.org.create("Account", {"Name": "New"})
+    await road.settle()  # events of an object that no step has are passed over
+    await road.hang_up()
+    found = await scene.reborn()
+    assert found.steps is not None
+    await road.database.capture_install(found.steps.ordered)
+    await scene.look()
+    await road.settle()
+    row = await road.row("company", key)
+    assert row is not None
+    assert row["rating"] == "Cold"
+    assert road.record("Account", other)["Phone"] == "8"
+    assert new in {link.sf_id for link in await road.links()}
+    await scene.look()
+    await road.quiet()

@@ -32,6 +32,15 @@ async def test_what_is_no_condition_that_only_looks_is_told(world: World, condit
     assert said in fault
 
 
+async def test_a_condition_is_one_statement_and_no_more(world: World) -> None:
+    await world.app.execute("INSERT INTO crm.people (id, email) VALUES (1, 'a@x')")
+    several = "true)); COMMIT; DELETE FROM crm.people; SELECT ((true"
+    fault = await world.database.condition_fault(judged(several))
+    assert fault is not None
+    assert "multiple commands" in fault
+    assert await world.app.fetchval("SELECT count(*) FROM crm.people") == 1
+
+
 @pytest.mark.parametrize(
     "condition",
     [

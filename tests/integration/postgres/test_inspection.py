@@ -58,8 +58,9 @@ async def test_parked_changes_page_by_page(inspection: Inspection) -> None:
     assert oldest["direction"] == "push"
     assert [i["id"] for i in (await inspection.parked(ids=[oldest["id"]])).items] == [oldest["id"]]
     assert [i["step"] for i in (await inspection.parked(step="people", code="B")).items] == ["people"]
-    with pytest.raises(UsageError):
-        await inspection.parked(cursor="x'; --")
+    for cursor in ("x'; --", str(2**63), "9" * 5000):
+        with pytest.raises(UsageError):
+            await inspection.parked(cursor=cursor)
 
 
 async def test_links_by_either_side(inspection: Inspection) -> None:

@@ -38,6 +38,16 @@ async def test_the_org_and_who_we_are_there(emulator: Emulator, salesforce: Sale
     assert org["instance_url"] == emulator.announcement.url.rstrip("/")
 
 
+async def test_the_objects_that_have_change_events(salesforce: Salesforce, control: Control) -> None:
+    offered = await salesforce.catalogue.objects_with_events()
+    assert offered is not None
+    assert {"Account", "Contact", "CampaignMember", "OpportunityContactRole"} <= offered
+    assert "EmailMessageRelation" not in offered
+    assert "Profile" not in offered
+    await control.fault(path="/sobjects$", action="answer", status=200, body='{"sobjects": []}')
+    assert await salesforce.catalogue.objects_with_events() is None
+
+
 async def test_the_captured_objects(salesforce: Salesforce, control: Control) -> None:
     await control.post("selection", objects=["Account", "Contact"])
     assert await salesforce.catalogue.captured_objects() == frozenset({"Account", "Contact"})

@@ -246,6 +246,13 @@ async def test_an_answer_without_a_token_makes_no_sense(
         assert (await failure_of(tokens.token)).failure.kind is FailureKind.DEFECT
 
 
+async def test_each_token_is_told_before_it_is_used(endpoint: TokenEndpoint) -> None:
+    learnt: list[str] = []
+    async with provider(settings_at(endpoint.url, learn=learnt.append)) as tokens:
+        token = await tokens.token()
+    assert learnt == [token.access_token]
+
+
 async def test_a_redirect_is_not_followed(endpoint: TokenEndpoint) -> None:
     endpoint.status = 307
     async with provider(settings_at(endpoint.url)) as tokens:

@@ -52,6 +52,21 @@ async def test_a_profile_that_may_not_be_seen_is_no_obstacle(
     assert caller.username.startswith("integration@")
 
 
+@pytest.mark.requirement("S4-09")
+async def test_what_is_hidden_from_the_user_is_not_known_and_what_is_read_only_is_no_target(
+    control: Control, salesforce: Salesforce
+) -> None:
+    await control.post("permissions", object="Account", field="Phone", readable=False)
+    await control.post("permissions", object="Account", field="Website", editable=False)
+    await control.post("permissions", object="Lead", readable=False)
+    described = await salesforce.catalogue.describe_all(["Account", "Lead"], whole=True)
+    assert "Lead" not in described
+    fields = described["Account"].fields
+    assert "Phone" not in fields
+    assert (fields["Website"].createable, fields["Website"].updateable) == (False, False)
+    assert fields["Name"].updateable
+
+
 @pytest.mark.requirement("S4-04")
 async def test_a_user_without_api_enabled_is_told_by_name(control: Control, salesforce: Salesforce) -> None:
     await control.post("permissions", permission="ApiEnabled", granted=False)

@@ -207,23 +207,6 @@ def test_what_changes_something_asks_first(
     assert ask(*command, "--no-input").status == 5
 
 
-@pytest.mark.requirement("S0-15", "S0-16", "S0-20", "S0-23")
-def test_both_halves_are_shown_before_a_link_is_stored(
-    ask: Run, api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
-    pasted = "https://acme.lightning.force.com/lightning/r/Lead/003/view"
-    ran = ask("link", "create", "people", "--pg", "7", "--sf", pasted)
-    assert ran.status == 5
-    assert {"Name", "Acme", "Acne"} <= set(ran.err.split())
-    assert "https://acme.my.salesforce.com/003" in ran.err
-    assert [asked[0] for asked in api.asked] == ["POST /links:preview"]
-    tried = ask("link", "create", "people", "--pg", "7", "--sf", pasted, "--dry-run", "--json")
-    assert json.loads(tried.out) == HALVES
-    assert [asked[0] for asked in api.asked] == ["POST /links:preview"] * 2
-
-
-@pytest.mark.requirement("S0-25")
 @pytest.mark.parametrize("act", ["push", "sync"])
 @pytest.mark.requirement("S4-70")
 def test_one_record_is_tried_before_it_is_asked_for(ask: Run, api: Api, act: str) -> None:
@@ -236,38 +219,6 @@ def test_one_record_is_tried_before_it_is_asked_for(ask: Run, api: Api, act: str
     ran = ask("record", act, "people", "7", "-y")
     assert "would create Account" in ran.err
     assert [route for route, _, _ in api.asked][-2:] == [explain, asked]
-
-
-def test_a_link_is_changed_in_one_command(ask: Run, api: Api) -> None:
-    api.replies["POST /links:preview"] = {**HALVES, "linked_to": "00Q"}
-    api.replies["POST /links:change"] = {**LINK, "was": "00Q"}
-    ran = ask("link", "change", "people", "--pg", "7", "--sf", "003", "-y")
-    assert "unlinks it from 00Q" in ran.err
-    assert "isthmus link change people --pg 7 --sf 00Q" in ran.err
-    assert api.asked[-1][0] == "POST /links:change"
-
-
-def test_a_link_is_made_and_the_undo_is_printed(ask: Run, api: Api) -> None:
-    ran = ask("link", "create", "people", "--pg", "7", "--sf", "003", "--take", "postgres", "-y")
-    assert api.asked[-1][2] == {"step": "people", "key": "7", "sf_id": "003", "take": "postgres"}
-    assert "isthmus link remove people --pg 7" in ran.err
-    assert ask("link", "create", "people", "--pg", "7", "--sf", "003", "--take", "both", "-y").status == 2
-
-
-def test_a_link_is_removed_by_either_key(ask: Run, api: Api) -> None:
-    assert (
-        "isthmus link create people --pg 7 --sf 003"
-        in ask("link", "remove", "people", "--sf", "003", "--block", "-y").err
-    )
-    assert api.asked[-1][:2] == ("DELETE /links/{id}", {"id": "5", "block": "true"})
-    assert ask("link", "remove", "people", "-y").status == 2
-    assert ask("link", "remove", "people", "--pg", "7", "--block", "--forget", "-y").status == 2
-    assert ask("link", "remove", "people", "--pg", "7", "--forget", "-y").status == 0
-    assert api.asked[-1][:2] == ("DELETE /links/{id}", {"id": "5", "forget": "true"})
-    api.replies["GET /links"] = {"items": [], "next": None}
-    assert ask("link", "remove", "people", "--pg", "8", "-y").status == 4
-    api.replies["GET /links"] = {"items": [LINK, LINK], "next": None}
-    assert ask("link", "show", "people", "--pg", "8").status == 5
 
 
 def test_any_key_finds_its_record(ask: Run, api: Api) -> None:

@@ -27,6 +27,7 @@ from tests.unit.operations.sides import (
     OURS,
     Faults,
     KnownCatalogue,
+    KnownConversions,
     KnownDatabase,
     KnownRecordIdentifiers,
     KnownRights,
@@ -75,6 +76,7 @@ class OpenSides:
     rights: KnownRights = field(default_factory=KnownRights)
     record_identifiers: KnownRecordIdentifiers = field(default_factory=KnownRecordIdentifiers)
     row_identifiers: KnownRowIdentifiers = field(default_factory=KnownRowIdentifiers)
+    conversions: KnownConversions = field(default_factory=KnownConversions)
     closed: bool = False
     ran: list[Any] = field(default_factory=list)
 
@@ -309,7 +311,7 @@ def test_another_database_is_accepted_only_on_purpose(isthmus: Run, sides: OpenS
     assert sides.database.was == Identity("7713", "16384", "accepted")
 
 
-@pytest.mark.requirement("S1-49")
+@pytest.mark.requirement("S1-49", "S4-09")
 def test_step_fields_lists_both_sides_and_what_may_be_paired(isthmus: Run, sides: OpenSides) -> None:
     listed = json.loads(isthmus("step", "fields", "accounts", "--json").out)["items"]
     by_name = {item["field"]: item for item in listed}

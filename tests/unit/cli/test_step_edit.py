@@ -64,6 +64,31 @@ def test_a_dry_run_shows_the_difference_and_saves_nothing(isthmus: Run, file: Pa
     assert (done.status, file.read_bytes()) == (0, before)
 
 
+KEPT = {
+    "pull": '{ filter: { soql: "LastName != null" } }',
+    "push": "{ behaviour: update_or_create, filter: { sql: \"last_name <> ''\" } }",
+    "actions": "[ { name: enrol, do: { function: crm.enrol } } ]",
+}
+"""What a step may have beside its mappings."""
+
+
+@pytest.mark.requirement("S1-64")
+def test_a_clone_keeps_filters_direction_and_actions(isthmus: Run, file: Path) -> None:
+    settings = [f"{key}={value}" for key, value in KEPT.items()]
+    assert isthmus("step", "set", "people", *settings).status == 0
+    original = step(file, "people")
+    assert isthmus("step", "clone", "people", "leads", "--object", "Lead", "--table", "crm.leads").status == 0
+    clone = step(file, "leads")
+    for key in (*KEPT, "direction", "fields", "identify"):
+        assert clone[key] == original[key], key
+    for key in KEPT:
+        assert clone[key], key
+    unset = [part for key in KEPT for part in ("--unset", key)]
+    assert isthmus("step", "set", "leads", *unset).status == 0
+    assert step(file, "people") == original
+    assert step(file, "leads")["actions"] != original["actions"]
+
+
 @pytest.mark.requirement("S1-64")
 def test_a_clone_has_what_the_original_has_and_goes_its_own_way(isthmus: Run, file: Path) -> None:
     assert isthmus("step", "clone", "people", "leads", "--object", "Lead", "--table", "crm.leads").status == 0

@@ -88,3 +88,35 @@ def test_what_is_refused_leaves_the_file_as_it_is(
     assert done.status != 0
     assert said in done.err
     assert file.read_text("utf-8") == before
+
+
+FAMILY = """\
+  - name: them
+    destinations: [ { object: Contact, when: "phone = 'yes'" }, { object: Lead, otherwise: true } ]
+    postgres: { table: crm.people }
+    direction: push
+    fields: [ { salesforce: LastName, postgres: last_name }, { salesforce: Company, postgres: company, only: Lead } ]
+"""
+
+
+def test_a_step_with_two_destinations_has_one_filter_under_its_own_name(isthmus: Run, tmp_path: Path) -> None:
+    file = tmp_path / "isthmus.yaml"
+    file.write_text(TEXT[: TEXT.index("steps:")] + "steps:\n" + FAMILY, encoding="utf-8")
+    done = isthmus("step", "filter", "set", "them", "--side", "push", "--sql", "id > 7")
+    assert done.status == 0, done.err
+    assert [(each.name, each.push.filter and each.push.filter.sql) for each in load([file], {}).steps] == [
+        ("them_contact", "id > 7"),
+        ("them_lead", "id > 7"),
+    ]
+    shown = json.loads(isthmus("step", "filter", "show", "them", "--json").out)
+    assert (shown["step"], shown["push"]) == ("them", {"sql": "id > 7"})
+    turned = isthmus("step", "set", "them", "enabled=false", "batch_size=7")
+    assert turned.status == 0, turned.err
+    assert "them is saved and does not run (it is disabled)" in turned.err
+    assert {(each.enabled, each.batch_size) for each in load([file], {}).steps} == {(False, 7)}
+    both = isthmus("step", "set", "them", "enabled=true", "direction=two_way")
+    assert both.status == 0, both.err
+    pulled = isthmus("step", "filter", "set", "them", "--side", "pull", "--soql", "LastName != 'x'")
+    assert pulled.status == 0, pulled.err
+    assert len(load([file], {}).steps) == 2
+    assert isthmus("step", "remove", "them", "--yes").status != 0, "the last step stays"

@@ -13,6 +13,7 @@ from daemon.domain.mapping import Step, Table
 from daemon.domain.value import Raw
 from daemon.operations.check import Configured
 from daemon.operations.marker import HOLDER, INSTANCE, KEY, OBJECT, THE_ONE, Instance
+from daemon.ports.conversions import Conversions, Converted, HandedOn
 from daemon.ports.database import CaptureProblem, Database, ServerFacts, TableDescription
 from daemon.ports.identifiers import ColumnFacts, Filled
 from daemon.ports.rights import Caller, Permission
@@ -69,8 +70,13 @@ class KnownCatalogue(Catalogue):
     org: Mapping[str, str] = field(
         default_factory=lambda: {"id": "00D", "name": "Acme", "username": "i@acme.com", "is_sandbox": "false"}
     )
+    offered: frozenset[str] | None = None
     faults: Faults = field(default_factory=Faults)
     asked: list[str] = field(default_factory=list)
+
+    async def objects_with_events(self) -> frozenset[str] | None:
+        self.asked.append("objects_with_events")
+        return self.offered
 
     async def describe(self, name: str) -> ObjectDescription | None:
         self.asked.append(name)
@@ -127,11 +133,8 @@ class KnownDatabase(Database):
 
     async def condition_fault(self, step: Step) -> str | None:
         await self.faults.at("condition_fault")
-        return (
-            "column nope does not exist"
-            if step.push_filter and "nope" in step.push_filter.condition
-            else None
-        )
+        judged = [each for each in (step.push_filter, step.routed_by) if each is not None]
+        return "column nope does not exist" if any("nope" in each.condition for each in judged) else None
 
     async def capture_check(self, steps: Sequence[Step]) -> Sequence[CaptureProblem]:
         assert steps
@@ -151,6 +154,9 @@ class KnownDatabase(Database):
 
     async def capture_install(self, steps: Sequence[Step]) -> Sequence[str]:
         raise AssertionError("a check writes nothing")
+
+    async def captured_steps(self) -> frozenset[str]:
+        raise AssertionError("a check looks for no capture but that of the steps")
 
     async def capture_remove(self, steps: Sequence[str]) -> Sequence[str]:
         raise AssertionError("a check writes nothing")
@@ -197,6 +203,23 @@ class KnownRights:
 
     async def caller(self) -> Caller:
         return self.known
+
+
+@dataclass
+class KnownConversions(Conversions):
+    """What becomes of converted leads: a mapping that may be read, or what the leads themselves show."""
+
+    handed: frozenset[HandedOn] | None = frozenset()
+    seen: Sequence[Converted] = ()
+    asked: list[str] = field(default_factory=list)
+
+    async def mapping(self) -> frozenset[HandedOn] | None:
+        self.asked.append("mapping")
+        return self.handed
+
+    async def newest(self, becomes: str, field: str, most: int) -> Sequence[Converted]:
+        self.asked.append(f"newest {most} {becomes}.{field}")
+        return self.seen
 
 
 @dataclass

@@ -16,6 +16,7 @@ from tests.unit.operations.sides import (
     OURS,
     Faults,
     KnownCatalogue,
+    KnownConversions,
     KnownDatabase,
     KnownRecordIdentifiers,
     KnownRights,
@@ -46,6 +47,7 @@ def patient(**parts: Any) -> Patient:
         "record_identifiers": KnownRecordIdentifiers(),
         "row_identifiers": KnownRowIdentifiers(),
         "instance": ours,
+        "conversions": KnownConversions(),
     }
     return Patient(**{**known, **parts})
 

@@ -23,7 +23,7 @@ def _is_admins(path: str) -> bool:
     return any(part in path for part in ("/links", "/campaigns", "/config"))
 
 
-@pytest.mark.requirement("S0-19")
+@pytest.mark.requirement("S0-14", "S0-19")
 async def test_writes_need_an_operator_and_reads_a_viewer(make_road: MakeRoad) -> None:
     road = await make_road(COMPANIES)
     for endpoint in endpoints(road.office):

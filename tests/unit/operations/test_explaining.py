@@ -117,7 +117,7 @@ def test_a_duplicate_that_salesforce_sees_is_explained() -> None:
     assert "the title of its own dialog" in text
     assert "a Lead with the Contacts and Accounts" in text
     assert "Setup > Duplicate Rules" in text
-    assert "pair the table with both objects" in text
+    assert "name both as the `destinations` of one step, Lead and Contact or Lead and Account" in text
     assert "for the integration user alone or, with care, for the whole org" in text
 
 

@@ -10,8 +10,8 @@ from daemon.domain.failure import UsageError
 from daemon.domain.mapping import Identify, IdentifyKind, Step
 from daemon.domain.policy import Behaviour
 from daemon.domain.side import Direction
-from daemon.operations.check import Finding, Level
 from daemon.operations.doctor import State
+from daemon.operations.finding import Finding, Level
 from daemon.operations.identifiers import examined, fillable, shown_fields
 from daemon.ports.identifiers import ColumnFacts, Filled
 from daemon.ports.salesforce import ObjectDescription

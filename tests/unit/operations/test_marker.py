@@ -7,8 +7,8 @@ from typing import cast
 import pytest
 
 from daemon.domain.failure import CallFailedError, Failure, FailureKind, Reason, RefusedError
-from daemon.operations.check import Level
 from daemon.operations.doctor import State
+from daemon.operations.finding import Level
 from daemon.operations.marker import (
     HOLDER,
     INSTANCE,

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from daemon.domain.failure import RefusedError
-from daemon.operations.check import Level
 from daemon.operations.doctor import State
+from daemon.operations.finding import Level
 from daemon.operations.permissions import check_environment, permission_finding, user_finding
 from daemon.ports.rights import Caller, Permission
 from tests.unit.operations.sides import KnownRights

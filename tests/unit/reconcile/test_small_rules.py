@@ -13,7 +13,7 @@ from daemon.domain.policy import ConflictRule, Policy
 from daemon.domain.side import Side
 from daemon.domain.value import Value, Values
 from daemon.reconcile.fence import Worth, may_write_blind, worth
-from daemon.reconcile.fold import fold
+from daemon.reconcile.fold import fold, lasting
 from daemon.reconcile.identify import Candidates, Match, choose, normalised
 from daemon.reconcile.remedy import PARKED_RETRY, REMEDIES, NextTry, Remedy, backoff, next_try
 from daemon.reconcile.resolve import winner
@@ -98,6 +98,28 @@ def test_a_fold_keeps_the_last_word_and_the_first_old_value() -> None:
 )  # fmt: skip
 def test_the_kind_of_a_fold(kinds: str, kind: ChangeKind) -> None:
     assert fold([change(ChangeKind(name), i) for i, name in enumerate(kinds.split())]).kind is kind
+
+
+@pytest.mark.parametrize(
+    ("columns", "kept"),
+    [
+        (["a", "a"], [1]),
+        (["a", "b"], [0, 1]),
+        (["ab", "a"], [0, 1]),
+        (["ab", "a", "b"], [1, 2]),
+        (["a", ""], [0, 1]),
+        (["", "a"], [1]),
+        ([""], [0]),
+        ([], []),
+    ],
+)
+def test_of_waiting_changes_those_last_that_alone_tell_when_a_column_was_changed(
+    columns: list[str], kept: list[int]
+) -> None:
+    changes = [
+        change(ChangeKind.UPDATE, number, values=dict.fromkeys(named)) for number, named in enumerate(columns)
+    ]
+    assert lasting(changes) == [changes[number] for number in kept]
 
 
 def test_a_delete_and_a_whole_record_forget_what_was_before() -> None:

@@ -170,3 +170,15 @@ def test_a_secret_that_was_read_is_blotted_out_wherever_it_is(out: io.StringIO, 
     assert line["event"] == f"odd place: <{MASK}>"
     assert line["other"] == [f"x{MASK}y"]
     assert line["words"] == "going to town"
+
+
+def test_a_passing_secret_is_blotted_out_and_the_newest_are_remembered(
+    out: io.StringIO, redaction: Redaction
+) -> None:
+    redaction.learn(SECRET)
+    tokens = [f"opaque-token-{number:04}" for number in range(100)]
+    for token in tokens:
+        redaction.learn_passing(token)
+    structlog.stdlib.get_logger().info("answered", told=[tokens[-1], tokens[-32], SECRET])
+    assert lines(out)[0]["told"] == [MASK, MASK, MASK]
+    assert redaction.text(tokens[0]) == tokens[0]

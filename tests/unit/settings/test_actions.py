@@ -127,3 +127,24 @@ def test_a_table_that_takes_no_rows_is_refused() -> None:
     known = {**TABLES, "crm.sequence_people": replace(SEQUENCES, insertable=False)}
     resolution = resolve(settings(written(INSERT)), OBJECTS, known)
     assert ["may not insert" in str(problem) for problem in resolution.problems] == [True]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "wanted"),
+    [
+        ("bigint", "twelve", "a number"), ("integer", "1.5", "a number"), ("numeric(12,2)", "1.5", None), ("numeric", "x", "a number"),
+        ("bigint", "$sf_id", "a number"), ("bigint", "$key", None), ("uuid", "$key", "a UUID"), ("uuid", "abc", "a UUID"),
+        ("boolean", "maybe", "true or false"), ("boolean", "yes", None), ("boolean", "$at", "true or false"),
+        ("timestamp(3) with time zone", "$at", None), ("date", "$url", "a time"), ("date", "today", None),
+        ("text", "$url", None), ("integer", "$$5", "a number"), ("jsonb", "$url", None),
+    ],
+)  # fmt: skip
+def test_a_value_that_no_column_of_that_type_takes_is_refused(
+    kind: str, value: str, wanted: str | None
+) -> None:
+    table = a_table("log", column("it", kind))
+    action = f"{{ name: log, do: {{ insert: {{ table: crm.log, columns: {{ it: '{value}' }} }} }} }}"
+    found = resolve(settings(written(action)), OBJECTS, {**TABLES, "crm.log": table}).problems
+    assert [problem.what.endswith(f"is not {wanted}") for problem in found] == (
+        [] if wanted is None else [True]
+    )

@@ -42,6 +42,7 @@ steps:
     push: { behaviour: add }
     identify:
       - field: { salesforce: Tracking__c, postgres: tracking }
+    relates: { opportunity_id: opportunity, contact_id: contact, contact_email: contact_email }
     fields:
       - { salesforce: OpportunityId, postgres: opportunity }
       - { salesforce: ContactId, postgres: contact }
@@ -101,7 +102,7 @@ def the_step(found: Resolution) -> Step:
     return found.steps.ordered[0]
 
 
-@pytest.mark.requirement("S4-54", "S4-55", "S4-56", "S4-57")
+@pytest.mark.requirement("S4-54", "S4-55", "S4-56", "S4-57", "S4-58")
 @pytest.mark.parametrize("name", ["OpportunityContactRole", "EmailMessageRelation"])
 @pytest.mark.parametrize("behaviour", ["update_or_create", "update_only", "create_only", "mirror", "delete"])
 def test_a_behaviour_that_an_object_does_not_take_is_refused_with_those_that_it_does(
@@ -117,6 +118,8 @@ def test_a_behaviour_that_an_object_does_not_take_is_refused_with_those_that_it_
     )
     assert f"{name} cannot be pushed with {behaviour}" in said[0]
     assert "write one of add" in said[0]
+    upserts = behaviour in ("update_or_create", "mirror")
+    assert (f"for {name} has no External ID fields" in said[0]) is upserts
 
 
 @pytest.mark.requirement("S4-56", "S4-57")
@@ -138,6 +141,8 @@ def test_a_behaviour_that_there_is_not_is_refused_with_those_that_there_are() ->
 def test_a_role_is_not_identified_by_an_external_id_nor_by_its_id(kind: str, way: str) -> None:
     said = roles_refused(("field: { salesforce: Tracking__c, postgres: tracking }", way))
     assert f"{kind} does not identify records of OpportunityContactRole under add" in said[0]
+    unavailable = "for OpportunityContactRole has no External ID fields" in said[0]
+    assert unavailable is (kind == "external_id")
     assert "write one of field" in said[0]
 
 
@@ -159,7 +164,64 @@ def test_a_tracking_field_that_the_org_does_not_have_is_refused() -> None:
     assert problem.origin.line == line_of("Tracking__c", (TEXT[TEXT.index("steps:") :], ROLES))
 
 
-@pytest.mark.requirement("S4-60", "S4-66", "S4-67")
+RELATES = "    relates: { opportunity_id: opportunity, contact_id: contact, contact_email: contact_email }\n"
+
+
+@pytest.mark.requirement("S4-60")
+@pytest.mark.parametrize("lacking", ["opportunity_id", "contact_id", "contact_email"])
+def test_the_rows_of_a_role_provide_each_of_its_parts(lacking: str) -> None:
+    parts = {"opportunity_id": "opportunity", "contact_id": "contact", "contact_email": "contact_email"}
+    given = ", ".join(f"{name}: {where}" for name, where in parts.items() if name != lacking)
+    [said] = roles_refused((RELATES, f"    relates: {{ {given} }}\n"))
+    assert f"the rows of OpportunityContactRole must provide {lacking}" in said
+    assert "relates: { opportunity_id: COLUMN, contact_id: COLUMN, contact_email: COLUMN }" in said
+    assert len(roles_refused((RELATES, ""))) == 3
+
+
+@pytest.mark.requirement("S4-60")
+@pytest.mark.parametrize("lacking", ["opportunity", "contact", "contact_email"])
+def test_what_the_rows_provide_is_in_the_table(lacking: str) -> None:
+    columns = {name: each for name, each in ROLE_TABLE.columns.items() if name != lacking}
+    said = [problem.what for problem in roles(table=replace(ROLE_TABLE, columns=columns)).problems]
+    assert f"crm.roles has no column {lacking}" in said
+
+
+@pytest.mark.requirement("S4-66", "S4-67")
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("OpportunityId, postgres: opportunity", "OpportunityId, postgres: role", "OpportunityId is filled from opportunity_id"),
+        ("ContactId, postgres: contact }", "ContactId, postgres: role }", "ContactId is filled from contact_id or contact_email"),
+        ("ContactId, postgres: contact }", "ContactId, const: 003000000000001AAA }", "ContactId is filled from contact_id or contact_email"),
+        ("ContactId, postgres: contact }", "ContactId, postgres: contact_email }", "contact_email holds an address, and ContactId takes an id"),
+    ],
+)  # fmt: skip
+def test_each_end_of_a_role_is_filled_from_what_the_rows_provide_for_it(
+    old: str, new: str, said: str
+) -> None:
+    assert any(said in line for line in roles_refused((old, new)))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            (RELATES, RELATES.replace("contact_email }", "contact_email, mail: role }")),
+            "mail is nothing that the rows",
+        ),
+        ((RELATES, RELATES.replace(": contact_email", ": contact")), "contact is one column"),
+    ],
+)
+def test_what_the_rows_of_a_role_cannot_provide_is_refused(change: tuple[str, str], said: str) -> None:
+    assert any(said in line for line in roles_refused(change))
+
+
+def test_only_what_is_added_relates() -> None:
+    said = refused((PUSH, f"{PUSH}\n    relates: {{ opportunity_id: key }}"))
+    assert "relates says what the rows of a relation provide, and this step adds none" in said[0]
+
+
+@pytest.mark.requirement("S4-66", "S4-67")
 @pytest.mark.parametrize(
     ("lacking", "column_name"), [("OpportunityId", "opportunity"), ("ContactId", "contact")]
 )
@@ -238,6 +300,40 @@ def test_the_behaviour_says_what_a_delete_does(behaviour: str, on_delete: OnDele
     bare = {**OBJECTS, "Account": replace(ACCOUNT, deletable=False)}
     said = [problem.what for problem in resolve(settings(*changes), bare, TABLES).problems]
     assert "the integration user may not delete Account" in said
+
+
+BY_ADDRESS = (
+    "{ salesforce: ContactId, postgres: contact }",
+    "{ salesforce: ContactId, postgres: contact_email, lookup: { object: Contact, email: true } }",
+)
+
+
+@pytest.mark.requirement("S4-67")
+def test_a_contact_is_named_by_its_address_without_an_external_id() -> None:
+    email = {**CONTACT.fields, "Email": field("Email", "email", id_lookup=True)}
+    step = the_step(roles(BY_ADDRESS, contact=replace(CONTACT, fields=email)))
+    assert step.by_name["ContactId"].parent == ParentKey("Contact", "Contact", "Email")
+    assert step.by_name["ContactId"].mandatory
+    hidden = {name: each for name, each in email.items() if name != "Email"}
+    [problem] = roles(BY_ADDRESS, contact=replace(CONTACT, fields=hidden)).problems
+    assert problem.what == "Contact has no field Email"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("email: true", "email: true, external_id: Mail__c"), "email and external_id exclude each other"),
+        (("object: Contact, email", "email"), "names the object that it is a value of"),
+        (("object: Contact, email", "step: roles, object: Contact, email"), "names the object that it is a value of"),
+    ],
+)  # fmt: skip
+def test_an_address_stands_alone(change: tuple[str, str], said: str) -> None:
+    assert any(said in line for line in roles_refused(BY_ADDRESS, change))
+
+
+def test_an_address_names_no_record_that_is_written_again() -> None:
+    way = ("lookup: { step: accounts }", "direction: push, lookup: { object: Account, email: true }")
+    assert "an e-mail address finds a record only for what is added once" in refused(way)[0]
 
 
 BY_EMAIL = (

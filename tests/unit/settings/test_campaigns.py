@@ -6,7 +6,7 @@ from daemon.domain.policy import Policy
 from daemon.domain.side import Direction
 from daemon.settings.errors import SettingsError
 from daemon.settings.resolve import wanted_objects, wanted_tables
-from tests.support.road_campaigns import campaign_settings
+from tests.support.road_campaigns import TEXT, campaign_settings
 
 TYPES = "      default: registered\n"
 MAIL = TYPES + "    mail:\n      statuses: { registered: Sent, opened: Opened }\n      default: opened\n"
@@ -118,3 +118,12 @@ def test_persons_of_two_tables_are_refused() -> None:
     with pytest.raises(SettingsError) as caught:
         campaign_settings((leads, leads.replace("human", "other")))
     assert "can hold keys of one table" in str(caught.value.problems)
+
+
+def test_what_is_wrong_with_the_steps_of_campaigns_is_told_at_their_own_section() -> None:
+    known = campaign_settings()
+    index = next(n for n, step in enumerate(known.steps) if step.salesforce.object == "CampaignMember")
+    line = next(n for n, text in enumerate(TEXT.splitlines(), 1) if text == "campaigns:")
+    assert known.origin(("steps", index, "fields")).line == line
+    assert known.spoken(("steps", index, "fields")) == "campaigns"
+    assert known.spoken(("steps", 0, "fields")) == "steps[contacts].fields"

@@ -11,7 +11,16 @@ from daemon.domain.drift import KnownSteps
 from daemon.ports.database import TableDescription
 from daemon.ports.salesforce import ObjectDescription
 from daemon.settings.resolution.holding import Holding, resolve_holding
-from tests.unit.settings.sample import ACCOUNT, COMPANIES, OBJECTS, TABLES, a_table, column, settings
+from tests.unit.settings.sample import (
+    ACCOUNT,
+    COMPANIES,
+    OBJECTS,
+    TABLES,
+    a_table,
+    column,
+    line_of,
+    settings,
+)
 from tests.unit.settings.test_resolve import account, companies
 
 TWO_WAY = ("direction: pull }", "direction: two_way }")
@@ -140,3 +149,22 @@ def test_an_action_whose_table_is_gone_or_closed_holds_no_step() -> None:
         [action] = found.steps.by_name["people"].actions
         assert action.target == InsertRow("crm.log", {"person": "$key"})
         assert held(tables=tables, known={}, changes=changes).steps is None, "a mistake where it never worked"
+
+
+def test_an_action_that_has_just_been_written_has_to_fit() -> None:
+    here = "    depends_on: [accounts]\n"
+    known = held().known
+    table = a_table("log", column("person", "bigint"))
+    for wrong, word in (("crm.lot, columns: { person: $key }", "no table crm.lot"), ("crm.log, columns: { man: $key }", "no column man"),
+                        ("crm.log, columns: { person: $kee }", "nothing fills"), ("crm.log, columns: { person: $url }", "a number")):  # fmt: skip
+        changes = (
+            (here, f"{here}    actions:\n      - {{ name: tell, do: {{ insert: {{ table: {wrong} }} }} }}\n"),
+        )
+        found = resolve_holding(
+            settings(*changes), OBJECTS, {**TABLES, "crm.log": table}, known, frozenset({"people"})
+        )
+        assert found.steps is None
+        [problem] = found.problems
+        assert word in problem.what
+        assert str(problem).startswith(f"isthmus.yaml:{line_of('name: tell', *changes)}")
+        assert problem.fix

@@ -340,7 +340,7 @@ REFUSALS = [
         "{ object: Contact }\n    postgres: { table: crm.people }",
         "{ object: Account }\n    postgres: { table: crm.companies }",
         "{ table: crm.companies }",
-        "steps[people].postgres.table: the step accounts already relates crm.companies to Account; put the fields into one step",
+        "steps[people].postgres.table: the step accounts already relates crm.companies to Account (isthmus.yaml:19); put the fields into one step, or let there be",
     ),
 ]
 

@@ -109,3 +109,22 @@ def test_a_kind_of_step_that_there_is_not_is_refused_with_the_list() -> None:
     assert "there is no two_way step of OpportunityContactRole" in line
     assert "OpportunityContactRole with a table (pull, push)" in line
     assert "any other object with a table (pull, push, two_way)" in line
+
+
+@pytest.mark.requirement("S1-46")
+@pytest.mark.parametrize("direction", ["pull", "two_way"])
+def test_an_object_without_change_events_is_not_pulled(direction: str) -> None:
+    [line] = refused(
+        ("object: Contact }", "object: EmailMessageRelation }"),
+        (
+            "two_way\n    identify:\n      - external_id: { salesforce: Person",
+            f"{direction}\n    identify:\n      - external_id: {{ salesforce: Person",
+        ),
+        ("      - { salesforce: AccountId, postgres: company_id, lookup: { step: accounts } }\n", ""),
+    )
+    said = (
+        f"there is no {direction} step of EmailMessageRelation, for Salesforce sends no change events of it"
+    )
+    assert said in line
+    assert "EmailMessageRelation with a table (push)" in line
+    assert "any other object with a table (pull, push, two_way)" in line

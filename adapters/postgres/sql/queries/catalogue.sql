@@ -66,7 +66,7 @@ WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND i.indpred IS NULL A
 SELECT
     p.proname::text AS name, p.prosrc AS body, obj_description(p.oid, 'pg_proc') AS comment
 FROM pg_proc AS p
-WHERE p.pronamespace = to_regnamespace('isthmus') AND split_part(p.proname::text, '_', 1) IN ('capture', 'guard')
+WHERE p.pronamespace = to_regnamespace('isthmus') AND split_part(p.proname::text, '_', 1) IN ('capture', 'guard', 'joined')
     AND p.prorettype = 'trigger'::regtype
 
 -- name: capture_triggers
@@ -77,7 +77,7 @@ FROM pg_trigger AS t
 JOIN pg_proc AS p ON p.oid = t.tgfoid
 JOIN pg_class AS c ON c.oid = t.tgrelid
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE p.pronamespace = to_regnamespace('isthmus') AND split_part(p.proname::text, '_', 1) IN ('capture', 'guard') AND NOT t.tgisinternal
+WHERE p.pronamespace = to_regnamespace('isthmus') AND split_part(p.proname::text, '_', 1) IN ('capture', 'guard', 'joined') AND NOT t.tgisinternal
 ORDER BY n.nspname, c.relname, t.tgname
 
 -- name: volatile_functions

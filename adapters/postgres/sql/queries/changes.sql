@@ -182,6 +182,18 @@ SELECT DISTINCT step FROM isthmus.capture_fault
 -- name: forget_capture_faults
 DELETE FROM isthmus.capture_fault WHERE step = $1
 
+-- name: forget_captured
+DELETE FROM isthmus.change WHERE id IN (
+    SELECT id FROM isthmus.change
+    WHERE step = $1 AND side = 'postgres' AND code = $2 AND state = 'pending' AND kind <> 'rekey'
+    ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED
+)
+
+-- name: note_forgotten
+INSERT INTO isthmus.capture_fault (step, operation, sqlstate, message)
+SELECT $1::text, 'removed', '00000', 'The step was not configured, and too much was captured to be kept: it is compared when it is back.'
+WHERE NOT EXISTS (SELECT FROM isthmus.capture_fault AS f WHERE f.step = $1 AND f.operation = 'removed')
+
 -- name: note_reinstalled
 INSERT INTO isthmus.capture_fault (step, operation, sqlstate, message)
 SELECT s.step, 'install', '00000', 'Capture was put in place while the step had links: what changed before is compared.'

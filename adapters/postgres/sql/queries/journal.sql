@@ -59,10 +59,10 @@ WHERE step = $1 AND at >= $2 AND operation = 'delete' AND outcome = 'apply'
 SELECT state FROM isthmus.job WHERE kind = 'first_load' AND step = $1
 
 -- name: set_first_load
-INSERT INTO isthmus.job AS j (kind, step, state, processed, expected, ended_at)
-VALUES ('first_load', $1, $2, $3, $4, CASE WHEN $2 = 'done' THEN clock_timestamp() END)
+INSERT INTO isthmus.job AS j (kind, step, state, processed, expected, outcome, ended_at)
+VALUES ('first_load', $1, $2, $3, $4, coalesce($5::jsonb, '{}'), CASE WHEN $2 = 'done' THEN clock_timestamp() END)
 ON CONFLICT (kind, step) WHERE kind IN ('first_load', 'sweep') DO UPDATE
-SET state = excluded.state, processed = excluded.processed, expected = excluded.expected,
+SET state = excluded.state, processed = excluded.processed, expected = excluded.expected, outcome = coalesce($5::jsonb, j.outcome),
     failure = NULL, due = NULL, updated_at = clock_timestamp(), ended_at = excluded.ended_at,
     started_at = CASE WHEN j.state = 'done' AND excluded.state = 'running' THEN clock_timestamp() ELSE j.started_at END
 

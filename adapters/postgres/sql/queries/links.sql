@@ -47,3 +47,31 @@ SELECT * FROM isthmus.link WHERE id = ANY ($1::bigint[]) ORDER BY id FOR NO KEY 
 SELECT id, sf_id FROM isthmus.link
 WHERE step = $1 AND state = 'linked' AND id > $2
 ORDER BY id LIMIT $3
+
+-- name: links_taken_over
+UPDATE isthmus.link SET step = $2 WHERE step = $1 AND object = $3 AND pg_table = $4
+
+-- name: changes_taken_over
+UPDATE isthmus.change SET step = $2 WHERE step = $1
+
+-- name: waiting_taken_over
+UPDATE isthmus.change SET waiting_for = $2 || substr(waiting_for, length($1) + 1)
+WHERE waiting_for IS NOT NULL AND starts_with(waiting_for, $1 || ':')
+
+-- name: conflicts_taken_over
+UPDATE isthmus.conflict SET step = $2 WHERE step = $1
+
+-- name: gaps_taken_over
+UPDATE isthmus.gap SET step = $2 WHERE step = $1 AND closed_at IS NULL
+
+-- name: faults_taken_over
+UPDATE isthmus.capture_fault SET step = $2 WHERE step = $1
+
+-- name: load_taken_over
+INSERT INTO isthmus.job (kind, step, state, processed, expected, ended_at)
+SELECT j.kind, $2, j.state, j.processed, j.expected, j.ended_at FROM isthmus.job AS j
+WHERE j.kind = 'first_load' AND j.step = $1 AND j.state = 'done'
+ON CONFLICT (kind, step) WHERE kind IN ('first_load', 'sweep') DO NOTHING
+
+-- name: forget_first_load
+DELETE FROM isthmus.job WHERE kind = 'first_load' AND step = $1
