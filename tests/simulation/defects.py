@@ -287,17 +287,23 @@ DEFECTS: Final[Mapping[str, Defect]] = {
         "convergence", _WRITTEN, _writing(answered=_silence_is_done), known=82
     ),
     "mixes up results": Defect("convergence", _WRITTEN, _in_another_order, known=18),
-    "writes a whole batch again": Defect("vanish", _WRITTEN, _all_or_none),
-    "marks nothing before it sends": Defect("regression", ((MemoryStore, "mark_sent"),), _unmarked),
-    "writes losers down too late": Defect("vanish", ((worker, "take_precautions"),), _no_precautions),
-    "does not correct the clocks": Defect("winner", ((Skew, "offset"),), property(lambda _: 0.0)),
-    "takes the row for the base": Defect("convergence", ((links, "paired"),), _base_from_the_row),
-    "never moves the base": Defect("convergence", ((links, "paired"),), _base_never_moves),
+    "writes a whole batch again": Defect("vanish", _WRITTEN, _all_or_none, known=1325),
+    "marks nothing before it sends": Defect(
+        "regression", ((MemoryStore, "mark_sent"),), _unmarked, known=256
+    ),
+    "writes losers down too late": Defect(
+        "vanish", ((worker, "take_precautions"),), _no_precautions, known=4
+    ),
+    "does not correct the clocks": Defect("winner", ((Skew, "offset"),), property(lambda _: 0.0), known=77),
+    "takes the row for the base": Defect("convergence", ((links, "paired"),), _base_from_the_row, known=33),
+    "never moves the base": Defect("convergence", ((links, "paired"),), _base_never_moves, known=7),
     "does not end the link of what is deleted": Defect("convergence", ((links, "ended"),), _never_ended),
     "does not look for what it replaced": Defect("vanish", ((settle, "unseen"),), _no_windows),
     "reads the queue by a cursor": Defect("bounded", ((MemoryStore, "pending"),), _by_cursor),
-    "ignores locked rows": Defect("vanish", ((MemoryUnit, "rows"),), _locks_ignored),
-    "forgets what came meanwhile": Defect("convergence", ((MemoryUnit, "settle_rows"),), _forgets_later_ones),
+    "ignores locked rows": Defect("vanish", ((MemoryUnit, "rows"),), _locks_ignored, known=78),
+    "forgets what came meanwhile": Defect(
+        "convergence", ((MemoryUnit, "settle_rows"),), _forgets_later_ones, known=51
+    ),
     "follows no renamed row": Defect("convergence", ((MemoryUnit, "_rekeys"),), _no_rename, renames=True),
     "tries once": Defect("convergence", ((MemoryUnit, "defer"),), _one_try),
 }
