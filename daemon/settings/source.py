@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ruamel.yaml import YAML
-from ruamel.yaml.composer import ComposerError
+from ruamel.yaml.composer import ComposerError, MaxDepthExceededError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -107,12 +107,14 @@ def parse(text: str, name: str) -> Block:
     """The tree of a text; `name` stands for the file in origins. Raises SourceError."""
     if _OTHER_YAML.search(text):
         raise SourceError([Problem(Origin(name, 1), "", "asks for another YAML than 1.2", "remove %YAML")])
+    yaml = YAML(typ="safe", pure=True)
+    yaml.max_depth = MAX_DEPTH + 1  # the parser's own work grows with the square of the depth
     try:
-        node = YAML(typ="safe", pure=True).compose(text)
+        node = yaml.compose(text)
+    except MaxDepthExceededError as error:
+        raise SourceError([_too_deep(Origin(name, error.problem_mark.line + 1))]) from None
     except YAMLError as error:
         raise SourceError([_syntax(error, name)]) from None
-    except RecursionError:
-        raise SourceError([_too_deep(Origin(name))]) from None
     except ValueError:  # the scanner reads the numbers of escapes and directives without looking
         raise SourceError([Problem(Origin(name), "", "is not valid YAML")]) from None
     reader = _Reader(name)

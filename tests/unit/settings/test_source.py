@@ -66,7 +66,7 @@ def test_keys_are_text() -> None:
         (r'a: "\ud83d"', "f.yaml:1: holds half a letter"),
         ("a: \x00", "f.yaml: is not valid YAML"),
         ("a: 1\n---\nb: 2\n", "f.yaml:2: is not valid YAML"),
-        ("[" * 2000, "f.yaml: is nested deeper than 40 levels"),
+        ("[" * 2000, "f.yaml:1: is nested deeper than 40 levels"),
         ("a: " + "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1), "f.yaml:1: is nested deeper than 40 levels"),
         ("a: &x [*x]\n", "f.yaml:1: is nested deeper than 40 levels"),
     ],
