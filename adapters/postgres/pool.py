@@ -44,6 +44,8 @@ class PoolSettings:
             "statement_timeout": _milliseconds(self.statement_seconds),
             "lock_timeout": _milliseconds(self.lock_seconds),
             "idle_in_transaction_session_timeout": _milliseconds(self.idle_in_transaction_seconds),
+            # A queue that is empty now has a million rows a second later: a plan that was kept from then would read all of them each time.
+            "plan_cache_mode": "force_custom_plan",
             "jit": "off",  # compiling a statement that runs for a millisecond costs a hundred
         }
 

@@ -8,6 +8,8 @@ from daemon.flow.parts import Parts
 from daemon.ports.database import Inspection, StepCounts
 
 EVERY = 5.0
+SHARE = 0.1
+"""The part of the time that these looks may take: counting a backlog of millions takes seconds, and then comes less often."""
 DIRECTIONS = ("pull", "push")
 
 
@@ -15,6 +17,7 @@ async def keep_gauges(parts: Parts, inspection: Inspection, sample: Callable[[],
     """Set the gauges for ever. `sample` sets those that need no query. A failed look is the probe's to tell."""
     while True:
         sample()
+        begun = parts.clock.monotonic()
         try:
             counts = await inspection.counts()
         except CallFailedError:
@@ -24,7 +27,8 @@ async def keep_gauges(parts: Parts, inspection: Inspection, sample: Callable[[],
             for step in parts.steps.ordered:
                 _step(parts, step, counts.get(step.name, StepCounts()))
             _capture(parts, list(counts.values()))
-        await parts.clock.sleep(EVERY)
+        took = parts.clock.monotonic() - begun
+        await parts.clock.sleep(max(EVERY, took / SHARE - took))
 
 
 def _step(parts: Parts, step: Step, counts: StepCounts) -> None:
