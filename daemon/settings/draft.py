@@ -6,6 +6,7 @@ The parser tells where each value begins and ends, and pieces of text are put in
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from io import StringIO
 from typing import Any, Final
 
@@ -130,7 +131,7 @@ class Draft:
     # --- where things stand ------------------------------------------------------------------------------------
 
     def _reach(self, path: Path) -> Node | None:
-        node: Node | None = YAML(typ="safe", pure=True).compose(self.text)
+        node: Node | None = _composed(self.text)
         for part in path:
             assert node is not None
             place = _place(node, part)
@@ -206,6 +207,13 @@ class Draft:
         return RefusedError(
             what, f"{self.name}: {why}", "edit the file by hand, then run: isthmus config check --offline"
         )
+
+
+@lru_cache(maxsize=2)
+def _composed(text: str) -> Node | None:
+    """The nodes of a text, which nobody changes. An edit looks at one text several times, and reading it is most of the work."""
+    root: Node | None = YAML(typ="safe", pure=True).compose(text)
+    return root
 
 
 def _place(node: Node, part: str | int) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from adapters.memory.failpoints import Action
 from tests.faults.cells import Cell, Scene
 from tests.support import armed
-from tests.support.world import World
+from tests.support.world import READY_SECONDS, World
 from tests.support.world_oracles import HISTORY, judge, judge_state
 from tests.support.world_program import LateError, Program, until
 from tests.support.world_traffic import Traffic
@@ -112,8 +112,9 @@ class Play:
         """Whether the daemon that there is comes to serve; False once it has ended."""
         program = self.world.daemon
         assert program is not None
+        hangs = self.cell.hang if self.cell.action is Action.HANG else 0.0
         try:
-            await self.world.ready()
+            await self.world.ready(READY_SECONDS + hangs)
         except LateError:
             if program.status is None:
                 raise

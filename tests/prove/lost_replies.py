@@ -23,10 +23,8 @@ class Creating(Play):
         for _ in range(_ROWS_A_HISTORY):
             await asyncio.sleep(self.rng.choice((0.0, 0.02, 0.1, 0.5)))
             self.note("insert", await self._pg_insert())
-            self.user_writes += 1
             if self.rng.random() < 0.2:
                 self.note("update", await self._pg_update())
-                self.user_writes += 1
 
 
 def creating(seed: int) -> Creating:

@@ -136,7 +136,6 @@ class Cancelled(Play):
         for _ in range(_BEFORE):
             await self._sf_create()
             await self._pg_insert()
-        self.user_writes += 2 * _BEFORE
         await super().run()
 
     def _counted(self, count: int) -> None:

@@ -16,7 +16,7 @@ from daemon.domain.change import Change
 from daemon.domain.failure import CallFailedError
 from daemon.domain.link import Link, LinkState
 from daemon.domain.mapping import Kind, Step
-from daemon.domain.plan import Plan, Write
+from daemon.domain.plan import Operation, Plan, Write
 from daemon.domain.value import Raw, Values
 from daemon.flow import inbound, links, reading, sending, settle, stream, worker
 from daemon.flow.links import paired
@@ -170,6 +170,18 @@ async def _all_or_none(
     return [WriteResult(id=item.id, failure=failure) for item in writes] if failure is not None else results
 
 
+async def _clearing_first(
+    self: OrgRecords, name: str, fields: Sequence[str], writes: Sequence[RecordWrite]
+) -> list[WriteResult]:
+    """Empties the fields of a record and fills them then: it ends up right, and each change was two."""
+    updates = [item for item in writes if item.operation is Operation.UPDATE]
+    emptied = [replace(item, values=dict.fromkeys(item.values)) for item in updates]
+    results = await _write(self, name, fields, emptied) if emptied else []
+    free = {item.id for item, result in zip(updates, results, strict=True) if result.failure is None}
+    filled = [replace(item, unmodified_since=None) if item.id in free else item for item in writes]
+    return await _write(self, name, fields, filled)
+
+
 def _values_without_nulls(step: Step, write: Write) -> dict[str, Raw]:
     return {name: value for name, value in _raw_values(step, write).items() if value is not None}
 
@@ -280,6 +292,7 @@ DEFECTS: Final[Mapping[str, Defect]] = {
     "drops nulls that go out": Defect(
         "convergence", ((sending, "raw_values"),), _values_without_nulls, known=33
     ),
+    "empties a record before it fills it": Defect("economy", _WRITTEN, _clearing_first, known=16),
     "takes a refusal for success": Defect(
         "convergence", _WRITTEN, _writing(answered=_refused_is_done), known=76
     ),

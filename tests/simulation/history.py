@@ -74,10 +74,10 @@ class Play:
             self.org.add_automation(rng, self._token)
         self.ours = {step.table.qualified: History() for step in self.steps.ordered}
         self.own_writes = 0
+        self.local_writes = 0  # of users, row by row
         self.inserts = 0
         self.made_by_sync = 0
         self.comings = 0  # records that a user created or undeleted
-        self.user_writes = 0
         self._tokens = 0
         self._ids = 0
         self._lives = 0
@@ -129,6 +129,7 @@ class Play:
                 if field.kind is Kind.TEXT:
                     self.ours[name].add(key, field.name, value, at, author)
         self.own_writes += written.own and changed
+        self.local_writes += not written.own and changed
 
     # --- users ----------------------------------------------------------------------------------------------------
 
@@ -266,11 +267,9 @@ class Play:
             return step.table.name, key, new, other
         await asyncio.sleep(self.rng.choice((0.0, 0.0, 0.05, 0.4)))
         columns = self._columns(step, {step.fields[0].name: self._token("pg")})
-        self.user_writes += 1
         async with self.database.application() as app:
             await app.insert(step.table.qualified, id=key, **columns)
         if self.rng.random() < 0.4 * self.deletes:
-            self.user_writes += 1
             async with self.database.application() as app:
                 await app.delete(step.table.qualified, key)
         return step.table.name, key, new, columns
@@ -346,7 +345,6 @@ class Play:
                 done = await actions[name][1]()
             except (RecordRefused, DatabaseFailedError) as error:
                 done = error
-            self.user_writes += done is not None
             self.note(name, done)
 
     def _unsettled(self) -> list[Change]:
@@ -381,12 +379,14 @@ class Play:
         return True
 
     async def _economy(self) -> None:
-        """O6: no more writes than users gave cause for, and none at all for a redelivery at rest."""
+        """O6: no more writes to a side than the other's users and the ledger give cause for, and none at all for a redelivery at rest."""
         before, entries = (self.org.sync_saves, self.own_writes), len(self.database.ledger)
-        allowed = self.user_writes + entries
-        if before[0] > allowed or before[1] > allowed + before[0]:
+        causes = (self.local_writes, self.org.others_saves)
+        if any(ours > theirs + entries for ours, theirs in zip(before, causes, strict=True)):
             self.broken.append(
-                Violation("economy", f"{before} writes of ours for {self.user_writes} of users")
+                Violation(
+                    "economy", f"{before} writes of ours for {causes} of others, {entries} in the ledger"
+                )
             )
         log, stored = self.org.org.log, self.database.positions.get(CHANNEL)
         assert self.process is not None

@@ -51,6 +51,7 @@ class OrgSide:
         self.history = {name: History() for name in steps.by_object}
         self.untold: set[str] = set()  # texts of events that were forgotten before anybody heard them
         self.sync_saves = 0
+        self.others_saves = 0  # of users and of automation, also of the latter's part in a save of ours
         self.sync_creates = 0
         self.api = Caller(self.org.integration_user, client="isthmus")
         self._clock = clock
@@ -103,7 +104,7 @@ class OrgSide:
             history.forget(record_id)
             return
         self.sync_creates += author is Author.SYNC and kind is ChangeKind.CREATE
-        changed = False
+        authors = {author} if self._touched(name, before or {}, after) else set()
         for field in tokens(self.steps, name):
             value = _text(after.get(field))
             if kind is ChangeKind.UNDELETE:
@@ -111,8 +112,15 @@ class OrgSide:
                 continue
             for given, by in self._given(_text((before or {}).get(field)), value, author):
                 history.add(record_id, field, given, at, by)
-                changed = True
-        self.sync_saves += author is Author.SYNC and changed
+                authors.add(by)
+        self.sync_saves += Author.SYNC in authors
+        self.others_saves += bool(authors - {Author.SYNC}) or kind is ChangeKind.UNDELETE
+
+    def _touched(self, name: str, before: Row, after: Row) -> bool:
+        """Whether a field that is no text has changed. References do not count: one that waits for its record is given by a save of its own."""
+        fields = {field.name: field.kind for step in self.steps.by_object[name] for field in step.fields}
+        plain = [field for field, kind in fields.items() if kind not in (Kind.TEXT, Kind.REFERENCE)]
+        return any(before.get(field) != after.get(field) for field in plain)
 
     def _given(
         self, before: str | None, after: str | None, author: Author

@@ -83,12 +83,12 @@ class World:
         self.daemon = self.launch(*arguments, extra=extra, by=by)
         return await self.ready()
 
-    async def ready(self) -> Program:
-        """The daemon, once it says that it is ready."""
+    async def ready(self, seconds: float = READY_SECONDS) -> Program:
+        """The daemon, once it says that it is ready; `seconds` for each of its two words."""
         assert self.daemon is not None
-        listening = await self.daemon.logged("http.listening", READY_SECONDS)
+        listening = await self.daemon.logged("http.listening", seconds)
         self.api, self.metrics = f"http://{listening['api']}", f"http://{listening['metrics']}"
-        await self.daemon.logged("ready", READY_SECONDS)
+        await self.daemon.logged("ready", seconds)
         return self.daemon
 
     def kill(self) -> None:
