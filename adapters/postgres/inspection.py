@@ -9,7 +9,7 @@ from adapters.postgres.pool import Pool
 from adapters.postgres.queries import QUERIES
 from adapters.postgres.session import Purpose, Session
 from daemon.domain.failure import Reason, UsageError
-from daemon.domain.side import Side
+from daemon.domain.side import Direction, Side
 from daemon.ports.database import Page, StepCounts
 
 LONGEST_PAGE = 500
@@ -53,12 +53,13 @@ class PostgresInspection:
         self,
         *,
         step: str | None = None,
+        way: Direction | None = None,
         code: str | None = None,
         ids: Sequence[int] = (),
         limit: int = 100,
         cursor: str | None = None,
     ) -> Page:
-        return await self._page("list_parked", (step, code, list(ids)), limit, cursor)
+        return await self._page("list_parked", (step, _left_out(way), code, list(ids)), limit, cursor)
 
     async def links(
         self,
@@ -96,11 +97,12 @@ class PostgresInspection:
         self,
         *,
         step: str | None = None,
+        way: Direction | None = None,
         record: str | None = None,
         limit: int = 100,
         cursor: str | None = None,
     ) -> Page:
-        return await self._page("list_log", (step, record), limit, cursor)
+        return await self._page("list_log", (step, _left_out(way), record), limit, cursor)
 
     async def history(self, step: str, *, sf_id: str | None, key: str | None, limit: int = 50) -> Page:
         limit = _bounded(limit)
@@ -114,13 +116,22 @@ class PostgresInspection:
         return Page(tuple(found[number] for number in newest))
 
     async def retry(
-        self, *, ids: Sequence[int] = (), step: str | None = None, code: str | None = None, operator: str
+        self,
+        *,
+        ids: Sequence[int] = (),
+        step: str | None = None,
+        way: Direction | None = None,
+        code: str | None = None,
+        operator: str,
     ) -> int:
+        side = None if way is None else Side.SALESFORCE if way.pulls else Side.POSTGRES
         async with self._pool.session() as session, session.transaction():
-            retried = await session.execute(Purpose.ADMIN, QUERIES["retry_parked"], list(ids), step, code)
+            retried = await session.execute(
+                Purpose.ADMIN, QUERIES["retry_parked"], list(ids), step, code, side
+            )
             if retried:
                 await changes.ring(session)
-            request = {"ids": list(ids), "step": step, "code": code}
+            request = {"ids": list(ids), "step": step, "way": way, "code": code}
             await _audit(session, operator, "retry", request, f"{retried} made pending")
             return retried
 
@@ -174,6 +185,12 @@ def _add_changes(counts: dict[str, Any], row: Mapping[str, Any]) -> None:
 
 def _item(row: Mapping[str, Any]) -> Mapping[str, Any]:
     return {name: decode(value) if name in _DOCUMENTS else value for name, value in row.items()}
+
+
+def _left_out(way: Direction | None) -> str | None:
+    """The direction whose entries a list of one way does without."""
+    other = {Direction.PULL: Direction.PUSH, Direction.PUSH: Direction.PULL}
+    return None if way is None or way not in other else other[way].value
 
 
 def _bounded(limit: int) -> int:

@@ -1,7 +1,8 @@
 """A circuit for one host: after some failures in a row no call is made for a while, and then a single one, to see whether the host answers.
 
 A failure is what says that the host itself is unwell: no connection, no answer in time, a 5xx, a 429. Any other answer, a refusal included,
-says that it is well. The wait is drawn with full jitter under a bound that doubles; a wait that the host asks for is kept.
+says that it is well. The wait is drawn with full jitter under a bound that doubles. Once that is at its longest, the wait is drawn from its upper
+half: a host that has been away for minutes is asked hardly more than once a minute. A wait that the host asks for is kept.
 """
 
 from collections.abc import Iterator
@@ -93,7 +94,8 @@ class Circuit:
             return  # it was under way when others had found out
         self._failures += 1
         if attempt.probe or self._failures >= OPENS_AFTER or attempt.asked > LONGEST_SECONDS:
-            jitter = self._random.uniform(0, self._bound)
+            least = self._bound / 2 if self._bound == LONGEST_SECONDS else 0.0
+            jitter = self._random.uniform(least, self._bound)
             self._bound = min(self._bound * 2, LONGEST_SECONDS)
             self._opens_at = self._clock.monotonic() + attempt.asked + jitter
             self._meter.gauge("isthmus_salesforce_circuit_open", 1, host=self._name)

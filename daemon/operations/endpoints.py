@@ -11,7 +11,7 @@ from daemon.operations.job_routes import job_routes
 from daemon.operations.link_routes import link_routes
 from daemon.operations.loading_routes import loading_routes
 from daemon.operations.masking import masked
-from daemon.operations.naming import stored_name, told
+from daemon.operations.naming import stored_name, told, way_of
 from daemon.operations.office import Office
 from daemon.operations.parameters import PAGE, asked, counted, flag, limit, number, page, text
 from daemon.operations.parked import parked_routes
@@ -86,11 +86,11 @@ async def _parked(office: Office, request: ApiRequest) -> ApiReply:
             office.parts.steps,
             await office.inspection.parked(
                 step=asked(office, query),
+                way=way_of(office.parts.steps, query.get("step")),
                 code=query.get("code"),
                 limit=limit(query),
                 cursor=query.get("cursor"),
             ),
-            query.get("step"),
         ),
     )
 
@@ -104,12 +104,15 @@ async def _retry(office: Office, request: ApiRequest) -> ApiReply:
     ids = request.body.get("ids") or ()
     if not isinstance(ids, list | tuple) or not all(isinstance(item, int) for item in ids):
         raise UsageError("ids is not understood", "it is a list of numbers", 'write {"ids": [17, 18]}')
-    step, code = stored_name(office.parts.steps, text(request.body, "step")), text(request.body, "code")
+    named, code = text(request.body, "step"), text(request.body, "code")
+    step, way = stored_name(office.parts.steps, named), way_of(office.parts.steps, named)
     if not ids and step is None and code is None and request.body.get("all") is not True:
         raise UsageError(
             "nothing was named to retry", "it takes ids, step, code or all", 'write {"ids": [17]}'
         )
-    count = await office.inspection.retry(ids=list(ids), step=step, code=code, operator=request.operator)
+    count = await office.inspection.retry(
+        ids=list(ids), step=step, way=way, code=code, operator=request.operator
+    )
     counted(office, "retry")
     return ApiReply({"retried": count})
 
@@ -161,11 +164,11 @@ async def _log(office: Office, request: ApiRequest) -> ApiReply:
             office.parts.steps,
             await office.inspection.log(
                 step=asked(office, query),
+                way=way_of(office.parts.steps, query.get("step")),
                 record=query.get("record"),
                 limit=limit(query),
                 cursor=query.get("cursor"),
             ),
-            query.get("step"),
         ),
     )
 

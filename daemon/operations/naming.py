@@ -15,11 +15,17 @@ def stored_name(steps: Steps, name: str | None) -> str | None:
     return name if step is None else step.name
 
 
-def told(steps: Steps, found: Page, asked: str | None = None) -> Page:
-    """A page with the names that operators know. What went the other way than the step that was `asked` for is left out."""
-    items = [_told(steps, item) for item in found.items]
-    wanted = [item for item in items if asked is None or _concerns(item, asked)]
-    return replace(found, items=tuple(wanted))
+def way_of(steps: Steps, name: str | None) -> Direction | None:
+    """The one way that a name means, where a step in and a step out share what is stored; None where a list has both."""
+    step = None if name is None else steps.named(name)
+    if step is None or step.ways is None:
+        return None
+    return next((way for way in (Direction.PULL, Direction.PUSH) if step.called(way) == name), None)
+
+
+def told(steps: Steps, found: Page) -> Page:
+    """A page with the names that operators know."""
+    return replace(found, items=tuple(_told(steps, item) for item in found.items))
 
 
 def ways(step: Step, counts: StepCounts) -> Iterator[tuple[str, Direction, StepCounts]]:
@@ -45,8 +51,3 @@ def _told(steps: Steps, item: Mapping[str, Any]) -> Mapping[str, Any]:
     if step is None or step.ways is None or direction not in (Direction.PULL, Direction.PUSH):
         return item
     return {**item, "step": step.called(direction)}
-
-
-def _concerns(item: Mapping[str, Any], asked: str) -> bool:
-    """Whether an item is of the step that was asked for. What has no direction concerns both ways."""
-    return item["step"] == asked or item.get("direction") not in (Direction.PULL, Direction.PUSH)

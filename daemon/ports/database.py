@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from daemon.domain.identity import Identity
 from daemon.domain.mapping import Step
+from daemon.domain.side import Direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,12 +171,13 @@ class Inspection(Protocol):
         self,
         *,
         step: str | None = None,
+        way: Direction | None = None,
         code: str | None = None,
         ids: Sequence[int] = (),
         limit: int = 100,
         cursor: str | None = None,
     ) -> Page:
-        """Parked changes: id, step, direction, sf_id, key, code, reason, message, advice, attempts, since, due."""
+        """Parked changes: id, step, direction, sf_id, key, code, reason, message, advice, attempts, since, due. `way` leaves out the other one."""
         ...
 
     async def links(
@@ -214,11 +216,15 @@ class Inspection(Protocol):
         self,
         *,
         step: str | None = None,
+        way: Direction | None = None,
         record: str | None = None,
         limit: int = 100,
         cursor: str | None = None,
     ) -> Page:
-        """The journal: at, step, direction, sf_id, key, operation, outcome, code, detail. `record` is a key or an id."""
+        """The journal: at, step, direction, sf_id, key, operation, outcome, code, detail. `record` is a key or an id.
+
+        `way` (pull or push) leaves out what went the other one; what went neither concerns both.
+        """
         ...
 
     async def history(self, step: str, *, sf_id: str | None, key: str | None, limit: int = 50) -> Page:
@@ -226,9 +232,15 @@ class Inspection(Protocol):
         ...
 
     async def retry(
-        self, *, ids: Sequence[int] = (), step: str | None = None, code: str | None = None, operator: str
+        self,
+        *,
+        ids: Sequence[int] = (),
+        step: str | None = None,
+        way: Direction | None = None,
+        code: str | None = None,
+        operator: str,
     ) -> int:
-        """Make parked changes pending again, at once; how many they were. Recorded as an operator's act."""
+        """Make parked changes pending again, at once; how many they were. `way` leaves out the other one. Recorded as an operator's act."""
         ...
 
     async def discard(self, ids: Sequence[int], *, reason: str, operator: str) -> int:

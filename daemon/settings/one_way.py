@@ -48,6 +48,15 @@ def matched(steps: Sequence[tuple[int, StepSettings]]) -> list[Ways]:
     ]
 
 
+def counterpart(steps: Sequence[StepSettings], step: StepSettings) -> StepSettings | None:
+    """The step that goes the other way between the same table and object, and shares the links of this one; None if there is none."""
+    for ways in matched(list(enumerate(steps))):
+        pair = [steps[place] for place in ways]
+        if any(each.name == step.name for each in pair):
+            return next(each for each in pair if each.name != step.name)
+    return None
+
+
 def stand_ins(steps: Sequence[StepSettings]) -> dict[str, str]:
     """For a one-way step that does not run the name of the one that goes the other way alone: it keeps the links of both."""
     running = {

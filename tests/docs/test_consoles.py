@@ -45,11 +45,19 @@ def test_a_block_gives_commands_answers_and_statuses(tmp_path: Path) -> None:
     assert as_on_the_page("row 12", {"4711": "12"}) == "row 4711"
 
 
+def prompts_of(page: Path) -> list[tuple[str, list[str]]]:
+    """The language of each block, and the commands that stand in it with their prompt."""
+    found = re.findall(r"^```(\w*)\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    return [(language, re.findall(r"^\$ (.*)$", block, re.MULTILINE)) for language, block in found]
+
+
+def test_blocks_and_their_prompts_are_found_where_there_are_some() -> None:
+    languages = {language for page in PAGES for language, prompts in prompts_of(page) if prompts}
+    assert {"console", "text"} <= languages
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.stem))
 def test_a_command_with_its_prompt_stands_in_a_block_that_is_run_or_says_why_not(page: Path) -> None:
-    for language, block in re.findall(
-        r"^```(\w*)\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL
-    ):
-        prompts = re.findall(r"^\$ (.*)$", block, re.MULTILINE)
+    for language, prompts in prompts_of(page):
         if language not in _RUN:
             assert all("(" in line for line in prompts), f"{prompts} is not run, and does not say why"

@@ -254,7 +254,9 @@ def configurations(tmp_path: Path) -> list[list[Path]]:
 
 
 def test_every_shipped_configuration_is_accepted(tmp_path: Path) -> None:
-    for paths in configurations(tmp_path):
+    shipped = configurations(tmp_path)
+    assert sum(path.name == "isthmus.yaml" for path, *_ in shipped) > 3, "the examples are not among them"
+    for paths in shipped:
         assert load(paths, {}).steps, paths
 
 
@@ -276,7 +278,9 @@ def sources(compose: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def test_every_file_that_compose_mounts_exists(compose: dict[str, Any]) -> None:
-    for service, source in sources(compose):
+    mounted = list(sources(compose))
+    assert mounted
+    for service, source in mounted:
         if source.startswith("."):
             assert (DEPLOY / source).exists(), f"{service} mounts {source}"
         else:
@@ -374,10 +378,13 @@ async def test_the_tables_of_compose_are_what_its_configuration_maps(database: s
         await connection.close()
     columns = {(row["name"], row["column_name"]) for row in rows}
     [configuration] = documents(DEPLOY / "compose" / "isthmus.yaml")
-    for step in configuration["steps"]:
-        table = step["postgres"]["table"]
-        for mapped in step["fields"]:
-            assert (table, mapped["postgres"]) in columns
+    mapped = {
+        (step["postgres"]["table"], field["postgres"])
+        for step in configuration["steps"]
+        for field in step["fields"]
+    }
+    assert mapped
+    assert mapped <= columns
 
 
 # commands
@@ -398,7 +405,9 @@ def commands() -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def test_every_command_that_deploy_names_exists_with_its_options() -> None:
-    for where, words in commands():
+    found = list(commands())
+    assert {Path(where).suffix for where, _ in found} == {".md", ".service", ".yaml"}
+    for where, words in found:
         command = list(
             itertools.takewhile(lambda word: re.fullmatch(r"[a-z-]+", word) and word[0] != "-", words)
         )

@@ -60,7 +60,9 @@ def test_the_table_has_a_row_for_every_point() -> None:
 
 
 def test_the_table_names_every_test_under_its_point_and_no_other() -> None:
-    for point, (_, named) in rows().items():
+    table = rows()
+    assert table
+    for point, (_, named) in table.items():
         file = next(name for name, points in FILES.items() if point in points)
         there = [name for name in names_in(file) if int(name[5:7]) == point]
         assert named == there, f"point {point}"

@@ -108,6 +108,8 @@ def test_an_expression_with_a_misspelt_metric_would_be_seen() -> None:
         test_an_expression_is_valid_and_names_only_what_is_exported("sum(isthmus_leeder)")
     with pytest.raises(AssertionError):
         test_an_expression_is_valid_and_names_only_what_is_exported('isthmus_leader{steps="x"}')
+    with pytest.raises(AssertionError):
+        test_an_expression_groups_by_labels_that_its_metrics_have("sum by (stp) (isthmus_leader)")
     with pytest.raises(ValueError, match="unclosed"):
         promql_parser.parse("sum(isthmus_leader")
 
@@ -143,6 +145,7 @@ def test_a_panel_explains_itself(panel: dict[str, Any]) -> None:
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
 def test_panels_stay_within_the_grid_and_do_not_overlap(path: Path) -> None:
     taken: set[tuple[int, int]] = set()
+    assert panels(path)
     for panel in dashboard(path)["panels"]:
         grid = panel["gridPos"]
         assert grid["x"] + grid["w"] <= 24

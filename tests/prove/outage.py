@@ -5,6 +5,7 @@ Each change is of a row of its own, so that the backlog grows with the outage, a
 
 import asyncio
 import time
+from collections import Counter
 
 from tests.faults.between import Between, between
 from tests.prove.figure import Seen, Stage
@@ -31,14 +32,16 @@ async def outage(stage: Stage) -> Seen:
         ideal = await _ideal(net, seconds)
         calls, slowest, recovered = await _outage(stage, net, seconds)
         lost = await _lost(made)
+    made_, wanted = calls.total(), ideal.total()
     figure = (
-        f"{lost} of {int(seconds * CHANGES_A_SECOND):,} changes lost; {calls} calls answered for {ideal} of the ideal "
-        f"({calls / ideal:.2f}); drained {recovered:.0f} s after the org came back; slowest write of the application {slowest:.2f} s"
+        f"{lost} of {int(seconds * CHANGES_A_SECOND):,} changes lost; {made_} calls for {wanted} of the ideal "
+        f"({made_ / wanted:.2f}); drained {recovered:.0f} s after the org came back; slowest write of the application {slowest:.2f} s"
     )
-    return Seen(figure, not lost and calls <= MOST * ideal and slowest <= _SLOWEST_WRITE)
+    kept = not lost and made_ <= MOST * wanted and slowest <= _SLOWEST_WRITE
+    return Seen(figure, kept, (f"calls: {_told(calls)}", f"of the ideal: {_told(ideal)}"))
 
 
-async def _ideal(net: Between, seconds: float) -> int:
+async def _ideal(net: Between, seconds: float) -> Counter[str]:
     """Calls of a daemon that finds all the changes waiting when it starts."""
     made = net.world
     made.kill()
@@ -49,7 +52,7 @@ async def _ideal(net: Between, seconds: float) -> int:
     return await _calls(made)
 
 
-async def _outage(stage: Stage, net: Between, seconds: float) -> tuple[int, float, float]:
+async def _outage(stage: Stage, net: Between, seconds: float) -> tuple[Counter[str], float, float]:
     """Calls that the org heard, the slowest write of the application in seconds, and seconds until everything had arrived."""
     made = net.world
     await made.org.control("DELETE", "requests")
@@ -84,10 +87,24 @@ async def _write(made: World, seconds: float, *, pause: float) -> float:
     return slowest
 
 
-async def _calls(made: World) -> int:
-    """REST calls that the org heard; long polls and what only reads the state of the test are not among them."""
+async def _calls(made: World) -> Counter[str]:
+    """REST calls that the org heard, by what they asked; long polls and what only reads the state of the test are not among them."""
     served = (await made.org.control("GET", "requests"))["requests"]
-    return sum(entry["kind"] not in ("cometd", "oauth") for entry in served)
+    return Counter(
+        f"{entry['method']} {_resource(entry['path'])} {entry['status']}"
+        for entry in served
+        if entry["kind"] not in ("cometd", "oauth")
+    )
+
+
+def _resource(path: str) -> str:
+    """The part of a path that says what is asked, without a version, ids and queries."""
+    parts = [part for part in path.partition("?")[0].split("/") if part and part not in ("services", "data")]
+    return "/".join(part for part in parts[1:4] if not any(letter.isdigit() for letter in part))
+
+
+def _told(calls: Counter[str]) -> str:
+    return ", ".join(f"{count} {what}" for what, count in calls.most_common())
 
 
 async def _lost(made: World) -> int:

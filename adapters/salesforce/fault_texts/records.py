@@ -158,12 +158,18 @@ VALUES: Final[dict[str, Fault]] = {
     ),
 }
 
+_LIMITS: Final = (
+    " If the message speaks of too many SOQL queries, of CPU time or of heap size, a limit was met: "
+    "isthmus explain APEX_TOO_MANY_QUERIES, isthmus explain APEX_CPU_LIMIT, isthmus explain APEX_HEAP_LIMIT."
+)
+"""What to ask for next: a record that ran into one of these limits keeps the code around it."""
+
 AUTOMATION: Final[dict[str, Fault]] = {
     "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY": Fault(
         _K.REJECTED,
         _R.VALIDATION_RULE,
         "an Apex trigger refused the record or failed on it",
-        "The message begins with the trigger's name and ends with what it stumbled over.",
+        "The message begins with the trigger's name and ends with what it stumbled over." + _LIMITS,
         "Correct the value if the trigger checks it; otherwise give the message to the owner of the Apex trigger.",
         names="the fields that the trigger complains of, if it does",
     ),
@@ -171,14 +177,14 @@ AUTOMATION: Final[dict[str, Fault]] = {
         _K.REJECTED,
         _R.VALIDATION_RULE,
         "a flow failed on the record",
-        "A record-triggered flow stopped with an error; the message names it.",
+        "A record-triggered flow stopped with an error; the message names it." + _LIMITS,
         "Give the message to the owner of the flow.",
     ),
     "FLOW_EXCEPTION": Fault(
         _K.REJECTED,
         _R.VALIDATION_RULE,
         "a flow failed on the record",
-        "A flow stopped with an error; the message names it.",
+        "A flow stopped with an error; the message names it." + _LIMITS,
         "Give the message to the owner of the flow.",
     ),
     "PROCESSING_HALTED": Fault(

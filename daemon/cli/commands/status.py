@@ -82,6 +82,7 @@ def _show(invocation: Invocation, status: Mapping[str, Any], *, watch: bool) -> 
         *load_lines(status),
         *gap_lines(status),
         *drift_lines(status),
+        *notice_lines(status),
         *removed_lines(status),
     ):
         invocation.out.words(line)
@@ -144,6 +145,13 @@ def drift_lines(status: Mapping[str, Any]) -> list[str]:
         f"{plain(held.get('field')) or 'the whole step'} is held: {held.get('fix')}"
         for step in _steps(status)
         for held in step.get("schema_drift") or ()
+    ]
+
+
+def notice_lines(status: Mapping[str, Any]) -> list[str]:
+    """A line for each step whose rows somebody else owns: where work on them belongs."""
+    return [
+        f"{step.get('name')}: {plain(step.get('notice'))}" for step in _steps(status) if step.get("notice")
     ]
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from daemon.settings.draft import Draft
     from daemon.settings.editing import EditedFile
+    from daemon.settings.models import Settings
     from daemon.settings.steps import StepSettings
 
 _COLUMNS = ("name", "object", "table", "direction", "fields", "runs")
@@ -33,7 +34,10 @@ _Fields = Annotated[
 def add_to(step: typer.Typer) -> None:
     """Put the commands on the group `step`."""
     step.command("list", help="The steps of the configuration, and whether they run.")(_list)
-    step.command("show", help="One step as it comes to, defaults filled in.")(_show)
+    step.command(
+        "show",
+        help="One step as it comes to, defaults filled in; one of several destinations as each that runs.",
+    )(_show)
     step.command("add", help="Add a step to the configuration's file.")(_add)
     step.command("clone", help="Add a copy of a step under another name.")(_clone)
     step.command("set", help="Change a step: keys, and its pairs of field and column.")(_set)
@@ -66,15 +70,23 @@ def _runs(step: "StepSettings") -> str:
 def _show(context: typer.Context, name: _Name) -> int:
     invocation = Invocation.of(context)
     settings = invocation.settings()
-    for step in settings.steps:
-        if step.name == name:
-            document = step.model_dump(mode="json", by_alias=True)
-            invocation.out.document({**document, "runs": _runs(step)})
-            return 0
-    known = ", ".join(step.name for step in settings.steps)
-    raise NotFoundError(
-        f"there is no step {name}", "the configuration does not hold it", f"the steps are: {known}"
-    )
+    shown = [_document(settings, step) for step in settings.named(name)]
+    if not shown:
+        known = ", ".join(step.name for step in settings.steps)
+        raise NotFoundError(
+            f"there is no step {name}", "the configuration does not hold it", f"the steps are: {known}"
+        )
+    invocation.out.document(shown[0] if len(shown) == 1 else {"items": shown})
+    return 0
+
+
+def _document(settings: "Settings", step: "StepSettings") -> dict[str, Any]:
+    """A step as it comes to. One of two that go one way each names the other: a row has one record, so they share their links."""
+    from daemon.settings.one_way import counterpart
+
+    other = counterpart(settings.steps, step)
+    document = {**step.model_dump(mode="json", by_alias=True), "runs": _runs(step)}
+    return document if other is None else {**document, "shares_links_with": other.name}
 
 
 def _add(

@@ -66,6 +66,7 @@ async def test_hc1_no_value_comes_back_once_it_was_replaced(
     await road.listen(apart=True)
     await road.settle()
     for side in await phones(road, key, sf_id):
+        assert side
         assert len(side) == len(set(side)), f"a value came back: {side}"
     await road.in_step()
     await road.quiet()

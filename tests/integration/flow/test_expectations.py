@@ -6,9 +6,11 @@ import pytest
 
 from daemon.domain.filter import Filter
 from daemon.domain.mapping import Step
-from daemon.domain.policy import ConvertedLead
+from daemon.domain.policy import ConvertedLead, OnDelete
 from daemon.domain.side import Direction
+from daemon.operations import linking
 from daemon.operations.expectations import MEANINGS, expectations
+from daemon.operations.linking import Parting
 from tests.integration.flow.conftest import MakeRoad
 from tests.support.road import shift
 from tests.support.road_steps import COMPANIES, PEOPLE, PERSON, field
@@ -72,7 +74,7 @@ async def test_converted_leads_are_counted(make_road: MakeRoad) -> None:
 
 
 @pytest.mark.requirement("S2-35")
-async def test_filters_parked_and_parted_records_are_counted(make_road: MakeRoad) -> None:
+async def test_what_a_filter_leaves_out_and_what_is_parked_is_counted(make_road: MakeRoad) -> None:
     step = replace(
         COMPANIES,
         pull_filter=Filter("NumberOfEmployees > 10", ()),
@@ -90,3 +92,21 @@ async def test_filters_parked_and_parted_records_are_counted(make_road: MakeRoad
     assert found["salesforce"]["not_synced"] == {"outside_filter": 1}
     assert found["postgres"]["not_synced"] == {"outside_filter": 1, "parked": 1}
     assert found["postgres"]["synced"] == 1
+
+
+@pytest.mark.requirement("S2-35")
+async def test_pairs_that_are_parted_blocked_or_broken_are_counted(make_road: MakeRoad) -> None:
+    road = await make_road(replace(COMPANIES, on_delete=OnDelete.KEEP))
+    keys = [await road.insert("company", name=name) for name in ("Kept", "Parted", "Blocked", "Broken")]
+    await road.settle()
+    for key, parting in ((keys[1], Parting.UNLINK), (keys[2], Parting.BLOCK)):
+        link = await road.link("companies", key)
+        await linking.remove(road.office, link.id, parting=parting, operator="ann")
+    await road.delete("company", keys[3])
+    await road.settle()
+    found = await expectations(road.office, "companies")
+    assert (found["salesforce"]["records"], found["salesforce"]["synced"]) == (4, 1)
+    assert found["salesforce"]["not_synced"] == {"blocked": 1, "broken": 1, "unlinked": 1}
+    assert (found["postgres"]["rows"], found["postgres"]["synced"]) == (3, 1)
+    assert found["postgres"]["not_synced"] == {"blocked": 1, "unlinked": 1}
+    assert found["meanings"] == {code: MEANINGS[code] for code in ("blocked", "unlinked", "broken")}

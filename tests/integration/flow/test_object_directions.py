@@ -69,6 +69,7 @@ TWO_WAYS = [
 ]  # fmt: skip
 
 
+@pytest.mark.requirement("S2-24")
 @pytest.mark.parametrize(("name", "called", "detail", "column", "more"), TWO_WAYS)
 async def test_what_goes_both_ways_is_made_and_changed_from_either_side(
     make_road: MakeRoad, name: str, called: Field, detail: str, column: str, more: dict[str, str]

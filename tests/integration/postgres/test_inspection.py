@@ -6,6 +6,7 @@ import pytest
 
 from adapters.postgres.inspection import PostgresInspection
 from daemon.domain.failure import UsageError
+from daemon.domain.side import Direction
 from daemon.ports.database import Inspection
 from tests.integration.postgres.world import World
 
@@ -91,10 +92,31 @@ async def test_the_journal_of_all_and_of_one_record(inspection: Inspection) -> N
     assert (await inspection.log(step="deals")).items == ()
 
 
+async def test_a_page_of_one_way_is_full_as_long_as_there_is_more(
+    inspection: Inspection, world: World
+) -> None:
+    await world.app.execute(
+        "INSERT INTO isthmus.journal (at, step, key, source, direction, operation, outcome, detail)"
+        " SELECT now(), 'people', '1', 'trigger', way, 'update', 'apply', jsonb_build_object('n', n)"
+        " FROM generate_series(6, 9) AS n, unnest(ARRAY['push', 'pull', 'none']) AS way ORDER BY n, way"
+    )
+    for way, count in ((Direction.PUSH, 8), (Direction.PULL, 13)):
+        first = await inspection.log(step="people", way=way, limit=7)
+        rest = await inspection.log(step="people", way=way, limit=7, cursor=first.next)
+        assert (len(first.items), len(rest.items), rest.next) == (7, count - 7, None)
+        assert {item["direction"] for item in (*first.items, *rest.items)} == {way.value, "none"}
+    assert [item["key"] for item in (await inspection.parked(step="people", way=Direction.PUSH)).items] == [
+        "4",
+        "3",
+    ]
+    assert (await inspection.parked(step="people", way=Direction.PULL)).items == ()
+
+
 async def test_a_retry_makes_parked_changes_pending_and_is_recorded(
     inspection: Inspection, world: World
 ) -> None:
-    assert await inspection.retry(step="people", code="A", operator="ann") == 1
+    assert await inspection.retry(step="people", way=Direction.PULL, code="A", operator="ann") == 0
+    assert await inspection.retry(step="people", way=Direction.PUSH, code="A", operator="ann") == 1
     assert "3" in [change.key for change in await world.store.pending(10)]
     (deal,) = (await inspection.parked(step="deals")).items
     assert await inspection.retry(ids=[deal["id"]], operator="ann") == 1
@@ -102,5 +124,8 @@ async def test_a_retry_makes_parked_changes_pending_and_is_recorded(
     assert (await inspection.parked()).items == ()
     await inspection.audit(operator="bob", action="pause", request={"step": "people"}, outcome="done")
     acts = await world.app.fetch("SELECT operator, action, outcome FROM isthmus.command ORDER BY id")
-    assert next(tuple(act) for act in acts) == ("ann", "retry", "1 made pending")
-    assert len(acts) == 4
+    assert [tuple(act) for act in acts[:2]] == [
+        ("ann", "retry", "0 made pending"),
+        ("ann", "retry", "1 made pending"),
+    ]
+    assert len(acts) == 5

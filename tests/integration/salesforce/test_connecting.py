@@ -4,6 +4,7 @@ import asyncio
 import stat
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from adapters.emulator import Emulator
@@ -15,7 +16,11 @@ from daemon.settings.load import loads
 from daemon.settings.models import Settings
 from daemon.settings.secrets import SecretError
 from tests.support.browsing import browse
+from tests.support.databases import Databases
 from tests.support.ports import free_port
+from tests.support.road import prepared
+
+ANOTHER = "00D000000000002AAA"
 
 
 def named_refresh(folder: Path) -> list[str]:
@@ -29,7 +34,7 @@ salesforce:
   domain: {url}
   environment: emulator
   auth: {auth}
-database: {{ dsn: "postgresql://isthmus@127.0.0.1:{nobody}/app" }}
+database: {{ dsn: "{dsn}" }}
 steps:
   - name: accounts
     salesforce: {{ object: Account }}
@@ -39,12 +44,17 @@ steps:
 """
 
 
-def configured(emulator: Emulator, secret: Path, kept: str) -> Settings:
+def nobody() -> str:
+    """The address of a database at which nobody answers."""
+    return f"postgresql://isthmus@127.0.0.1:{free_port()}/app"
+
+
+def configured(emulator: Emulator, secret: Path, kept: str, dsn: str | None = None) -> Settings:
     announced = emulator.announcement
     secret.write_text(announced.client_secret)
     secret.chmod(0o600)
     auth = f"{{ flow: refresh_token, client_id: {announced.client_id}, client_secret: {{ file: {secret} }}{kept} }}"
-    return loads(_TEXT.format(url=announced.url, auth=auth, nobody=free_port()), {})
+    return loads(_TEXT.format(url=announced.url, auth=auth, dsn=dsn or nobody()), {})
 
 
 async def logged_in(settings: Settings) -> tuple[Connection, str]:
@@ -96,10 +106,31 @@ async def test_without_a_place_to_keep_it_nobody_is_asked_to_log_in(
     assert "isthmus migrate" in refused.value.fix
 
 
+@pytest.mark.requirement("S2-10")
+async def test_a_login_at_another_org_than_that_of_the_links_is_refused_and_kept_nowhere(
+    emulator: Emulator, tmp_path: Path, databases: Databases
+) -> None:
+    async with databases.fresh(await databases.prepare("road", prepared)) as dsn:
+        settings = configured(emulator, tmp_path / "secret", "", dsn)
+        database = await asyncpg.connect(dsn)
+        try:
+            await database.execute("INSERT INTO isthmus.setting (name, value) VALUES ('org_id', $1)", ANOTHER)
+            with pytest.RaisesGroup(pytest.RaisesExc(RefusedError, match=f"in step with org {ANOTHER}")):
+                await logged_in(settings)
+            kept = "SELECT array_agg(name) FROM isthmus.setting WHERE name LIKE 'refresh%'"
+            assert await database.fetchval(kept) is None
+            await database.execute("DELETE FROM isthmus.setting WHERE name = 'org_id'")
+            made, _ = await logged_in(settings)
+            assert made.state == "connected"
+            assert await database.fetchval(kept) == ["refresh_token"]
+        finally:
+            await database.close()
+
+
 async def test_a_flow_of_a_program_needs_no_person(emulator: Emulator, tmp_path: Path) -> None:
     settings = configured(emulator, tmp_path / "secret", "")
     text = "{ flow: client_credentials, client_id: c, client_secret: { env: NONE } }"
-    other = loads(_TEXT.format(url=emulator.announcement.url, auth=text, nobody=free_port()), {})
+    other = loads(_TEXT.format(url=emulator.announcement.url, auth=text, dsn=nobody()), {})
     assert settings.salesforce.auth.flow == "refresh_token"
     with pytest.raises(RefusedError, match="client_credentials"):
         await connect_salesforce(other, port=free_port(), seconds=1, show=pytest.fail)

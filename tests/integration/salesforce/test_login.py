@@ -122,15 +122,22 @@ async def test_a_slow_clock_is_corrected_at_the_second_try(
     assert len(await control.requests("/oauth2/token")) == 2
 
 
+@pytest.mark.parametrize(
+    "audience",
+    [
+        "https://login.salesforce.com",
+        pytest.param("https://test.salesforce.com", marks=pytest.mark.requirement("S4-12")),
+    ],
+)
 async def test_the_assertion_names_the_audience_and_lives_for_minutes(
-    emulator: Emulator, endpoint: TokenEndpoint
+    emulator: Emulator, endpoint: TokenEndpoint, audience: str
 ) -> None:
-    login = jwt_login(emulator.announcement)
+    login = replace(jwt_login(emulator.announcement), audience=audience)
     async with provider(settings_at(endpoint.url, login=login)) as tokens:
         await tokens.token()
     claims = jwt.decode(endpoint.forms[0]["assertion"], options={"verify_signature": False})
     assert (claims["iss"], claims["sub"], claims["aud"]) == (
-        login.client_id, login.username, "https://login.salesforce.com",
+        login.client_id, login.username, audience,
     )  # fmt: skip
     assert 100 < claims["exp"] - SystemClock().now().timestamp() <= 180
 

@@ -93,6 +93,7 @@ class Api:
             ("POST", "/jobs/{id}:cancel", {}),
             ("POST", "/steps/{step}/load", {}),
             ("POST", "/steps/{step}/load:estimate", {}),
+            ("POST", "/steps/{step}/expectations", {}),
             ("GET", "/records/{step}/{key}", {}),
             ("POST", "/records/{step}/{key}/explain", {"query": frozenset({"asked"})}),
             ("POST", "/records/{step}/{key}/push", {}),

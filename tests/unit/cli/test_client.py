@@ -301,6 +301,44 @@ def test_status_on_a_terminal_is_one_screen(ask: Run, monkeypatch: pytest.Monkey
     assert "isthmus parked list" in ran.err
 
 
+@pytest.mark.requirement("S2-08")
+def test_status_tells_a_person_where_work_on_owned_rows_belongs(
+    ask: Run, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notice = "crm.deals belongs to Salesforce: work on it there; edits here are refused"
+    deals = {"name": "deals", "direction": "pull", "notice": notice}
+    api.replies["GET /status"] = {**STATUS, "steps": [deals, {"name": "calls", "notice": None}]}
+    monkeypatch.setattr("sys.stdout", Terminal())
+    lines = ask("status").err.splitlines()
+    assert f"deals: {notice}" in lines
+    assert not [line for line in lines if line.startswith("calls:")]
+
+
+@pytest.mark.requirement("S2-35")
+def test_the_report_of_what_is_not_synced_names_each_reason_with_its_number(ask: Run, api: Api) -> None:
+    api.replies["POST /steps/{step}/expectations"] = {
+        "step": "contacts",
+        "salesforce": {
+            "object": "Contact",
+            "records": 1206,
+            "synced": 1200,
+            "not_synced": {"person_account": 6},
+        },
+        "postgres": {"table": "crm.contacts", "rows": 1201, "synced": 1200, "not_synced": {"on_request": 1}},
+        "meanings": {"person_account": "It is a person account.", "on_request": "Nobody asked."},
+    }
+    ran = ask("step", "expectations", "contacts")
+    assert (ran.status, api.asked[-1][1]) == (0, {"step": "contacts"})
+    assert ran.err.splitlines() == [
+        "salesforce: 1,200 of 1,206 records are synced",
+        "postgres: 1,200 of 1,201 rows are synced",
+    ]
+    assert [line.split("\t") for line in ran.out.splitlines()[1:]] == [
+        ["salesforce", "6", "person_account", "It is a person account."],
+        ["postgres", "1", "on_request", "Nobody asked."],
+    ]
+
+
 def test_conflicts_and_log_are_lists(ask: Run, api: Api) -> None:
     assert ask("conflict", "list", "--step", "people").out.splitlines()[1] == "1\tTitle"
     assert ask("log", "list", "--record", "7").out.splitlines()[1] == "2026-01-01\tapply"

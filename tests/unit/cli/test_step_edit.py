@@ -102,6 +102,67 @@ def test_a_clone_has_what_the_original_has_and_goes_its_own_way(isthmus: Run, fi
     assert "twin is saved and does not run (it is disabled)" in twin.err
 
 
+SEVERAL = (
+    TEXT[: TEXT.index("steps:")]
+    + """\
+steps:
+  - name: them
+    destinations: [ { object: Contact, when: "plan <> 'trial'" }, { object: Lead, otherwise: true } ]
+    postgres: { table: crm.them }
+    direction: push
+    push: { behaviour: update_or_create }
+    identify: [ { external_id: { salesforce: Key__c, postgres: key } } ]
+    fields:
+      - { salesforce: LastName, postgres: last_name }
+      - { salesforce: Company, postgres: company, only: Lead }
+  - name: companies_in
+    salesforce: { object: Account }
+    postgres: { table: crm.companies }
+    direction: pull
+    fields: [ { salesforce: Name, postgres: name } ]
+  - name: companies_out
+    salesforce: { object: Account }
+    postgres: { table: crm.companies }
+    direction: push
+    fields: [ { salesforce: Phone, postgres: phone } ]
+  - name: offices
+    salesforce: { object: Account }
+    postgres: { table: crm.offices }
+    direction: push
+    fields: [ { salesforce: Phone, postgres: phone } ]
+"""
+)
+
+
+def test_a_step_is_shown_with_all_that_runs_under_its_name(isthmus: Run, file: Path) -> None:
+    file.write_text(SEVERAL, encoding="utf-8")
+    both = json.loads(isthmus("step", "show", "them", "--json").out)["items"]
+    assert [(each["name"], len(each["fields"])) for each in both] == [("them_contact", 1), ("them_lead", 2)]
+    one = json.loads(isthmus("step", "show", "them_lead", "--json").out)
+    assert one == both[1]
+    refused = isthmus("step", "show", "nobody")
+    assert (refused.status, "the steps are: them_contact, them_lead, companies_in" in refused.err) == (
+        4,
+        True,
+    )
+
+
+def test_each_of_two_steps_that_share_their_links_is_shown_with_the_other_one_s_name(
+    isthmus: Run, file: Path
+) -> None:
+    file.write_text(SEVERAL, encoding="utf-8")
+    shown = {
+        name: json.loads(isthmus("step", "show", name, "--json").out)
+        for name in ("companies_in", "companies_out", "offices", "them_lead")
+    }
+    assert [shown[name]["shares_links_with"] for name in ("companies_in", "companies_out")] == [
+        "companies_out",
+        "companies_in",
+    ]
+    assert shown["companies_in"]["fields"] != shown["companies_out"]["fields"]
+    assert not any("shares_links_with" in shown[name] for name in ("offices", "them_lead"))
+
+
 def test_a_removed_step_is_gone_and_the_others_keep_every_byte(isthmus: Run, file: Path) -> None:
     before = file.read_text("utf-8")
     assert isthmus("step", "remove", "people").status == 5, "it is to be confirmed"

@@ -46,7 +46,9 @@ def test_what_each_behaviour_does() -> None:
 
 def test_the_page_of_settings_shows_the_table() -> None:
     page = (ROOT / "docs" / "configuration.md").read_text("utf-8")
-    for name, behaviour, kinds in table():
+    lines = table()
+    assert lines
+    for name, behaviour, kinds in lines:
         shown = name if name.startswith("every") else f"`{name}`"
         listed = ", ".join(f"`{kind}`" for kind in kinds.split(", "))
         assert f"| {shown} | `{behaviour}` | {listed} |\n" in page

@@ -26,7 +26,11 @@ def _is_admins(path: str) -> bool:
 @pytest.mark.requirement("S0-14", "S0-19")
 async def test_writes_need_an_operator_and_reads_a_viewer(make_road: MakeRoad) -> None:
     road = await make_road(COMPANIES)
-    for endpoint in endpoints(road.office):
+    routes = endpoints(road.office)
+    assert {("POST", "/api/v1/links"), ("DELETE", "/api/v1/links/{id}")} <= {
+        (e.method, e.path) for e in routes
+    }
+    for endpoint in routes:
         writes = endpoint.method != "GET" and not endpoint.path.endswith(("/explain", ":preview"))
         needed = Role.ADMIN if _is_admins(endpoint.path) else Role.OPERATOR
         assert endpoint.role is (needed if writes else Role.VIEWER), endpoint.path

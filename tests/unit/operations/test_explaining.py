@@ -116,27 +116,63 @@ def test_a_duplicate_that_salesforce_sees_is_explained() -> None:
     assert "takes the new Account, Contact or Lead for a duplicate" in text
     assert "the title of its own dialog" in text
     assert "a Lead with the Contacts and Accounts" in text
-    assert "Setup > Duplicate Rules" in text
+    assert "listed in Setup > Duplicate Rules, where the org can define its own" in text
     assert "name both as the `destinations` of one step, Lead and Contact or Lead and Account" in text
+    assert "As a last resort let the rule allow saving" in text
     assert "for the integration user alone or, with care, for the whole org" in text
 
 
-@pytest.mark.requirement("S4-87", "S4-88")
+LIMITS = ("APEX_TOO_MANY_QUERIES", "APEX_CPU_LIMIT", "APEX_HEAP_LIMIT")
+
+
+@pytest.mark.requirement("S4-86", "S4-89", "S4-90")
+@pytest.mark.parametrize(
+    "code", ["CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "CANNOT_EXECUTE_FLOW_TRIGGER", "FLOW_EXCEPTION"]
+)
+def test_the_code_that_a_record_keeps_leads_to_the_limit_that_stands_in_its_text(code: str) -> None:
+    text = advice(code)
+    for limit in LIMITS:
+        assert f"isthmus explain {limit}" in text
+        assert limit in CODES
+
+
+@pytest.mark.requirement("S4-86", "S4-87", "S4-88")
 def test_too_many_queries_are_explained() -> None:
     text = advice("APEX_TOO_MANY_QUERIES")
+    assert "`Too many SOQL queries: 101` inside CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY" in text
+    assert (
+        "triggers run once for each batch, and one of them, which the message names, queries in a loop"
+        in text
+    )
     assert "take queries out of loops and reuse results" in text
     assert "System.scheduleBatch" in text
     assert "Managed packages" in text
 
 
-@pytest.mark.requirement("S4-89", "S4-90", "S4-91")
-@pytest.mark.parametrize("code", ["APEX_CPU_LIMIT", "APEX_HEAP_LIMIT"])
-def test_costly_automation_is_explained(code: str) -> None:
+@pytest.mark.parametrize(
+    ("code", "found", "why"),
+    [
+        pytest.param(
+            "APEX_CPU_LIMIT",
+            "`Apex CPU time limit exceeded`, mostly inside CANNOT_EXECUTE_FLOW_TRIGGER",
+            "the triggers, flows and validation rules of the object are together too costly",
+            marks=pytest.mark.requirement("S4-89", "S4-91"),
+        ),
+        pytest.param(
+            "APEX_HEAP_LIMIT",
+            "`Apex heap size too large`, mostly inside CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
+            "loops or costly code hold too many records",
+            marks=pytest.mark.requirement("S4-90", "S4-91"),
+        ),
+    ],
+)
+def test_costly_automation_is_explained(code: str, found: str, why: str) -> None:
     text = advice(code)
-    assert "costly" in text
-    assert "optimised" in text
-    assert "asynchronously" in text
-    assert "`batch_size`" in text
+    assert found in text
+    assert why in text
+    assert "Have the code or the flow optimised" in text
+    assert "let it do its work asynchronously" in text
+    assert "lower the step's `batch_size`" in text
 
 
 @pytest.mark.requirement("S4-92", "S4-93")
@@ -150,7 +186,7 @@ def test_a_reference_to_nothing_is_explained() -> None:
 @pytest.mark.requirement("S4-94", "S4-95", "S4-96")
 def test_a_blocked_app_is_explained() -> None:
     text = advice("OAUTH_APP_BLOCKED")
-    assert "unblock the app in Setup > Connected Apps OAuth Usage" in text
+    assert "Ask an administrator to unblock the app in Setup > Connected Apps OAuth Usage" in text
     assert "read and write access to all objects and fields that are to be updated" in text
     assert "`View Setup and Configuration`" in text
 
@@ -159,7 +195,8 @@ def test_a_blocked_app_is_explained() -> None:
 def test_a_lock_is_explained_and_points_to_the_batch_size() -> None:
     text = advice("UNABLE_TO_LOCK_ROW")
     assert "The org is busy" in text
-    assert "up to 200 records" in text
+    assert "divides a batch into transactions of up to 200 records and locks each record" in text
+    assert "another user, job or batch held one of them too long" in text
     assert "If it persists, lower the step's `batch_size`" in text
 
 

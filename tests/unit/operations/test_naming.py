@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from daemon.domain.mapping import Step, Steps, Table
 from daemon.domain.side import Direction
-from daemon.operations.naming import stored_name, told, ways
+from daemon.operations.naming import stored_name, told, way_of, ways
 from daemon.ports.database import Page, StepCounts
 
 TABLE = Table("app", "people", ("id",), {})
@@ -30,11 +30,15 @@ def test_each_name_leads_to_what_is_stored() -> None:
 
 
 def test_what_went_out_is_told_under_the_name_of_the_step_out() -> None:
-    assert [item["step"] for item in told(STEPS, PAGE).items] == ["in", "out", "in", "plain", "gone"]
-    pair = Page(PAGE.items[:3], PAGE.next)
-    assert [item["direction"] for item in told(STEPS, pair, "out").items] == ["push", None]
-    assert [item["direction"] for item in told(STEPS, pair, "in").items] == ["pull", None]
-    assert told(STEPS, pair, "out").next == "7", "the list goes on"
+    shown = told(STEPS, PAGE)
+    assert [item["step"] for item in shown.items] == ["in", "out", "in", "plain", "gone"]
+    assert shown.next == "7", "the list goes on"
+
+
+def test_a_name_of_a_pair_means_one_way_and_any_other_name_both() -> None:
+    assert [way_of(STEPS, name) for name in ("in", "out", "plain", "gone", None)] == [
+        Direction.PULL, Direction.PUSH, None, None, None,
+    ]  # fmt: skip
 
 
 def test_figures_are_divided_by_way() -> None:

@@ -78,6 +78,39 @@ def test_the_fields_that_mark_a_record_are_read_where_the_object_has_them() -> N
     assert replace(PULLED, object="Account", tells_persons=True).markers == ("IsPersonAccount",)
 
 
+NO_RECORD, NO_ROW = View(Presence.GONE, {}), View(Presence.GONE, {})
+
+
+@pytest.mark.requirement("S2-12", "S2-14", "S2-20")
+@pytest.mark.parametrize("owned", list(Owned))
+@pytest.mark.parametrize(
+    ("link", "theirs", "ours"),
+    [
+        (LINK, THEIRS, EDITED),
+        (LINK, THEIRS, NO_ROW),
+        (LINK, NO_RECORD, EDITED),
+        (None, MISSING, OURS),
+        (None, THEIRS, EDITED),
+    ],
+    ids=["an edit", "a delete", "an edit of what is gone", "a new row", "two that meet"],
+)
+def test_a_step_that_only_pulls_sends_nothing(
+    owned: Owned, link: Link | None, theirs: View, ours: View
+) -> None:
+    step = replace(PULLED, owned=owned)
+    assert decide(step, link, theirs, ours).salesforce is None
+
+
+@pytest.mark.requirement("S2-18", "S2-19", "S2-21")
+@pytest.mark.parametrize(
+    ("link", "theirs", "ours"),
+    [(LINK, EDITED, OURS), (LINK, NO_RECORD, OURS), (None, THEIRS, MISSING), (None, EDITED, OURS)],
+    ids=["an edit", "a delete", "a new record", "two that meet"],
+)
+def test_a_step_that_only_pushes_brings_nothing_in(link: Link | None, theirs: View, ours: View) -> None:
+    assert decide(PUSHED, link, theirs, ours).postgres is None
+
+
 @pytest.mark.requirement("S2-20")
 def test_an_edit_of_an_owned_field_is_put_back_and_told() -> None:
     plan = decide(PULLED, LINK, THEIRS, EDITED)

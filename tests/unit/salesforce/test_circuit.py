@@ -1,5 +1,6 @@
 """The circuit before one host, on virtual time: when it opens, its single probe, and what a storm of half an hour costs."""
 
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -116,6 +117,20 @@ async def test_the_wait_that_a_host_asks_for_is_kept_but_not_for_ever(asked: flo
         made.check()
     await clock.advance(0.5 + 1.0)
     made.check()
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_a_host_that_is_long_away_is_asked_about_once_in_forty_seconds(seed: int) -> None:
+    clock = VirtualClock()
+    made, host = circuit(clock, seed=seed), Host(clock, STORM)
+    while clock.monotonic() < STORM:
+        host.call(made)
+        await clock.advance(1.0)
+    late = [at for at in host.reached if at > STORM / 3]
+    waits = [after - before for before, after in pairwise(late)]
+    assert len(waits) > 20
+    assert min(waits) >= LONGEST_SECONDS / 2
+    assert max(waits) <= LONGEST_SECONDS + 1
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -181,3 +181,12 @@ def test_messages_are_bounded() -> None:
 def test_the_token_endpoint(status: int, body: bytes, kind: FailureKind, code: str) -> None:
     failure = faults.of_token(status, body)
     assert (failure.kind, failure.code) == (kind, code)
+
+
+@pytest.mark.requirement("S4-94", "S4-95", "S4-96")
+def test_an_app_that_is_blocked_is_told_at_the_login_with_what_an_administrator_does() -> None:
+    body = b'{"error":"OAUTH_APP_BLOCKED","error_description":"this app is blocked by admin"}'
+    failure = faults.of_token(400, body)
+    assert (failure.kind, failure.code) == (FailureKind.AUTHENTICATION, "OAUTH_APP_BLOCKED")
+    assert failure.message == "this app is blocked by admin"
+    assert failure.advice == FAULTS["OAUTH_APP_BLOCKED"].advice

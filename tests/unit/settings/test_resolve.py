@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from daemon.domain.mapping import DeleteGuard, IdentifyKind, Kind, OnUnmapped, Retry, Step, Unmapped
-from daemon.domain.policy import OnDelete, Policy
+from daemon.domain.policy import ConflictRule, OnDelete, Policy
 from daemon.domain.side import Direction, Side
 from daemon.ports.database import TableDescription
 from daemon.ports.salesforce import ObjectDescription
@@ -113,6 +113,13 @@ def test_what_is_left_out_is_inherited_key_by_key() -> None:
     flag = people.fields[2].conflict
     assert (flag.policy, flag.tie, flag.window) == (Policy.TRUE_WINS, Side.POSTGRES, timedelta(seconds=5))
     assert accounts.batch_size == 200
+
+
+@pytest.mark.requirement("S2-24")
+def test_where_nobody_speaks_of_conflicts_the_newer_change_wins() -> None:
+    found = steps(("  conflict: { policy: newest, tie: salesforce, window: 5s }\n", ""))
+    rules = [each.conflict for each in found["accounts"].fields]
+    assert rules == [ConflictRule(Policy.NEWEST, Side.SALESFORCE, timedelta(seconds=2))] * 3
 
 
 def test_a_disabled_step_is_left_out() -> None:

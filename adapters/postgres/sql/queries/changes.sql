@@ -42,6 +42,9 @@ SET kind = n.kind, key = n.key, old_key = n.old_key
 FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) AS n (id, kind, key, old_key)
 WHERE c.id = n.id
 
+-- name: keys_of_changes
+SELECT id, key FROM isthmus.change WHERE id = ANY ($1::bigint[]) AND key IS NOT NULL
+
 -- name: record_changes
 SELECT * FROM isthmus.change
 WHERE side = 'salesforce' AND sf_id = ANY ($2::text[]) AND step = $1 AND state = 'pending'
@@ -140,6 +143,7 @@ WHERE (state = 'parked' OR (state = 'held' AND id = ANY ($1::bigint[])))
     AND (cardinality($1::bigint[]) = 0 OR id = ANY ($1::bigint[]))
     AND ($2::text IS NULL OR step = $2)
     AND ($3::text IS NULL OR code = $3)
+    AND ($4::text IS NULL OR side = $4)
 
 -- name: discard_parked
 WITH gone AS (

@@ -23,10 +23,11 @@ FROM isthmus.job WHERE kind = 'first_load'
 -- name: list_parked
 SELECT id, step, direction, sf_id, key, code, reason, message, advice, attempts, since, due
 FROM isthmus.parked
-WHERE ($1::text IS NULL OR step = $1) AND ($2::text IS NULL OR code = $2)
-    AND (cardinality($3::bigint[]) = 0 OR id = ANY ($3::bigint[]))
-    AND ($4::bigint IS NULL OR id < $4)
-ORDER BY id DESC LIMIT $5
+WHERE ($1::text IS NULL OR step = $1) AND ($2::text IS NULL OR direction <> $2)
+    AND ($3::text IS NULL OR code = $3)
+    AND (cardinality($4::bigint[]) = 0 OR id = ANY ($4::bigint[]))
+    AND ($5::bigint IS NULL OR id < $5)
+ORDER BY id DESC LIMIT $6
 
 -- name: list_links
 SELECT
@@ -84,6 +85,7 @@ INSERT INTO isthmus.command (operator, action, request, outcome) VALUES ($1, $2,
 -- name: list_log
 SELECT id, at, step, sf_id, key, source, direction, operation, outcome, code, detail
 FROM isthmus.journal
-WHERE ($1::text IS NULL OR step = $1) AND ($2::text IS NULL OR key = $2 OR sf_id = $2)
-    AND ($3::bigint IS NULL OR id < $3)
-ORDER BY id DESC LIMIT $4
+WHERE ($1::text IS NULL OR step = $1) AND ($2::text IS NULL OR direction <> $2)
+    AND ($3::text IS NULL OR key = $3 OR sf_id = $3)
+    AND ($4::bigint IS NULL OR id < $4)
+ORDER BY id DESC LIMIT $5
