@@ -208,6 +208,13 @@ class MemoryUnit:
                 called = replace(stored, kind=change.kind, key=change.key, old_key=change.old_key)
                 self._transaction.changes.put(change.id, called)
 
+    async def keys_of_changes(self, ids: Sequence[int]) -> dict[int, str]:
+        if not ids:
+            return {}
+        await self._statement("keys_of_changes")
+        stored = [change for number in ids if (change := self._transaction.changes.get(number)) is not None]
+        return {change.id: change.key for change in stored if change.key is not None}
+
     async def record_changes(self, step: str, ids: Sequence[str]) -> dict[str, list[Change]]:
         await self._statement("record_changes")
         found: dict[str, list[Change]] = {}

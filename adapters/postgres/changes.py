@@ -81,6 +81,12 @@ async def call_anew(session: Session, changes: Sequence[Change]) -> None:
         await session.execute(_PURPOSE, QUERIES["call_anew"], *(list(c) for c in zip(*rows, strict=True)))
 
 
+async def keys_of(session: Session, ids: Sequence[int]) -> dict[int, str]:
+    """The keys of these changes, by their ids."""
+    found = await session.fetch(_PURPOSE, QUERIES["keys_of_changes"], ids)
+    return {record["id"]: record["key"] for record in found}
+
+
 async def of_records(session: Session, step: str, ids: Sequence[str]) -> dict[str, list[Change]]:
     """What is pending of these records, oldest first."""
     found: dict[str, list[Change]] = {}

@@ -19,6 +19,7 @@ _STORED: Final = (
     "conflicts_taken_over",
     "gaps_taken_over",
     "faults_taken_over",
+    "permits_taken_over",
 )
 
 

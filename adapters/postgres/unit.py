@@ -77,6 +77,9 @@ class PostgresUnit:
     async def call_anew(self, changes: Sequence[Change]) -> None:
         await queue.call_anew(self._session, changes)
 
+    async def keys_of_changes(self, ids: Sequence[int]) -> dict[int, str]:
+        return await queue.keys_of(self._session, ids) if ids else {}
+
     async def record_changes(self, step: str, ids: Sequence[str]) -> dict[str, list[Change]]:
         return await queue.of_records(self._session, step, ids) if ids else {}
 

@@ -156,6 +156,12 @@ MATCHING = (
     ),
     _gauge("parked_records", "Records that wait for a person or a fix", "step", "direction", "reason"),
     _counter("parked_total", "Records parked", "step", "direction", "reason"),
+    _counter(
+        "write_loops_total",
+        "Fields of a pair that were written to both sides in turn, or put back, too often within a minute, and are held back",
+        "step",
+        "direction",
+    ),
     _counter("parked_retries_total", "Retries of parked records", "step", "outcome"),
     _gauge(
         "parked_oldest_timestamp_seconds",

@@ -75,16 +75,11 @@ class IngestWriter:
                 return await self._results(job, document, writes, at)
             pause = min(pause * 2, _LONGEST_LOOK_SECONDS)
 
-    async def end(self, job: str) -> None:
-        """Abort the job if it has not ended, and wait until it has."""
-        pause = _FIRST_LOOK_SECONDS
-        while True:
-            await self._ask_for(job, "Aborted", "fetch")
-            document, _ = await self._look(job)
-            if document.get("state") in _ENDED:
-                return
-            await self._session.clock.sleep(pause)
-            pause = min(pause * 2, _LONGEST_LOOK_SECONDS)
+    async def end(self, job: str) -> bool:
+        """Abort the job if it has not ended; whether it has."""
+        await self._ask_for(job, "Aborted", "fetch")
+        document, _ = await self._look(job)
+        return document.get("state") in _ENDED
 
     async def _made(self, name: str, first: RecordWrite) -> str:
         operation = first.operation.value
@@ -102,11 +97,15 @@ class IngestWriter:
             await self._session.send(Request("PATCH", self._path(job), purpose, {"state": state}, api="bulk"))
 
     async def _look(self, job: str) -> tuple[Mapping[str, Any], datetime]:
-        """The job as it is, and Salesforce's time of telling. One that is not there any more does nothing more, either."""
+        """The job as it is, and Salesforce's time of telling. One that is not there any more does nothing more, either.
+
+        Salesforce says so in its own words. A page with the status 404, from whoever stands in between, says nothing of the job.
+        """
         try:
             answer = await self._read(job)
         except CallFailedError as error:
-            if error.failure.kind is FailureKind.MISSING:
+            failure = error.failure
+            if failure.kind is FailureKind.MISSING and not failure.code.startswith("HTTP_"):
                 return {"state": "Aborted", "gone": True}, self._session.server_clock.now()
             raise
         document = answer.json()

@@ -14,6 +14,7 @@ import structlog
 from daemon.domain.failure import CallFailedError, IsthmusError
 from daemon.domain.mapping import Step, Steps
 from daemon.domain.side import Direction
+from daemon.flow.refiltering import carry_filters
 from daemon.ports.schemas import Kept
 
 log = structlog.get_logger(__name__)
@@ -92,6 +93,7 @@ class SharedLinks:
             if former:
                 await self._without_triggers(former)
             for name in former:
+                await carry_filters(self._kept, name, step.name)
                 links = await self._sharing.take_over(name, step)
                 if links:
                     log.info("links_taken_over", step=step.name, former=name, links=links)

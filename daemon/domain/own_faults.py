@@ -102,12 +102,34 @@ PARKED: Final[Mapping[str, Fault]] = MappingProxyType(
             names="the field",
             page=_FIELD,
         ),
+        "writes_take_turns": Fault(
+            _K.REJECTED,
+            _R.OTHER,
+            "our writes of a field take turns with somebody's",
+            "Within a minute the field was written to both sides three times each, in turn, or was put back three times on one side: automation on "
+            "both sides rewrites it, and each write calls for the next. It would go on for ever, at the cost of the org's API allowance. "
+            "Nothing is lost: both values are where they were, and the pair's other fields go on.",
+            "Look for a flow or Apex trigger in Salesforce, and a trigger or job of the database, that set the field. Take one of them out, or map "
+            "the field one way; then: isthmus parked retry --code writes_take_turns. It is tried again each hour all the same.",
+            names="the field, in the message",
+            page="deploy/runbooks/IsthmusWritesTakeTurns.md",
+        ),
     }
 )
 """They wait for a person."""
 
 WAITING: Final[Mapping[str, Fault]] = MappingProxyType(
     {
+        "bulk_write_left_behind": Fault(
+            _K.BUSY,
+            _R.TRANSPORT,
+            "a bulk job that another process has left may write still",
+            "A daemon died while a job was under way, or lost sight of it, and Salesforce does not tell that it has ended. What it was given is in doubt "
+            "and waits, because it may be written yet; everything else goes on.",
+            "Let the integration user read and abort the job. Where that cannot be, abort it in Setup > Bulk Data Load Jobs, and have it forgotten: "
+            "docs/configuration.md#writing-in-bulk.",
+            page="docs/configuration.md#writing-in-bulk",
+        ),
         "create_unresolved": Fault(
             _K.BUSY,
             _R.TRANSPORT,

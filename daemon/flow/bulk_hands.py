@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from daemon.domain.change import Change, ChangeState
+from daemon.domain.mapping import Step
 from daemon.flow.cases import Case
 from daemon.flow.parts import Parts
 from daemon.ports.store import Deferral, Unit
@@ -45,8 +46,11 @@ class Hands:
         if not self._names:
             return False
         rule = case.step.external_id
-        made = [change.values.get(rule.salesforce) for change in case.theirs] if rule is not None else []
-        told = [(f"made {case.step.object}", str(text)) for text in made if text]
+        known = [change.values for change in case.theirs]
+        if case.record is not None:
+            known.append(case.record.values)
+        made = [values.get(rule.salesforce) for values in known] if rule is not None else []
+        told = [_made(case.step, str(text)) for text in made if text]
         return not self._names.isdisjoint([*_names(case), *told])
 
     def keeps(self, change: Change) -> bool:
@@ -91,4 +95,9 @@ def _names(case: Case) -> Iterator[tuple[str, object]]:
     if case.sf_id is not None:
         yield "record", case.sf_id
     if case.external_id is not None:
-        yield f"made {case.step.object}", case.external_id[1]
+        yield _made(case.step, case.external_id[1])
+
+
+def _made(step: Step, text: str) -> tuple[str, object]:
+    """A record that is being made, by its external id. Salesforce may take ids that differ by case alone for one."""
+    return f"made {step.object}", text.casefold()

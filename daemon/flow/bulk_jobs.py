@@ -1,7 +1,8 @@
 """What was handed over to go in bulk, worked off beside the worker: one job after another.
 
 Only one job is under way at a time, and its id is stored before it is started. A process that finds one which another has
-left ends it first; then the writes that it carried are in doubt like any other, and are resolved by reading.
+left ends it first; then the writes that it carried are in doubt like any other, and are resolved by reading. Until Salesforce tells that it has
+ended, whatever is in doubt is left alone, and no other job is started; the rest goes on.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from daemon.domain.failure import CallFailedError, DatabaseFailedError, Failure, FailureKind
+from daemon.domain.failure import CallFailedError, DatabaseFailedError, Failure, FailureKind, Reason
 from daemon.flow.bulk_batch import BulkBatch
 from daemon.flow.bulk_hands import Hands
 from daemon.flow.delivery import SLOW_SECONDS, hint_at_slowness
@@ -33,7 +34,15 @@ BARRED_SECONDS: Final = 600.0
 CHUNK: Final = 500
 """So many records are settled in one transaction: whoever is live waits for no more."""
 
+FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 60.0
+"""Seconds between two looks at a job that was left behind, at first and at most."""
+
+_WAY_OUT: Final = (
+    "What the job was given waits, and everything else goes on. Let the integration user read and abort the job. Where that cannot be: look "
+    "at it in Setup > Bulk Data Load Jobs, abort it there, and once it has ended have it forgotten, in the daemon's database: "
+    "DELETE FROM isthmus.setting WHERE name = 'bulk_write_job'"
+)
 
 
 class BulkJobs:
@@ -48,6 +57,9 @@ class BulkJobs:
         self._deadline = 0.0
         self._changed = asyncio.Condition()
         self._left_behind = True
+        self._unknown: Failure | None = None
+        self._again = 0.0
+        self._pause = FIRST_PAUSE
         self._barred: dict[str, float] = {}
 
     @property
@@ -68,16 +80,41 @@ class BulkJobs:
         """Whether a job can carry this write."""
         return self._writer.carries(write)
 
+    @property
+    def unended(self) -> bool:
+        """Whether a job that was left behind may write still, for all that is known: until that is excluded, what is in doubt may be in it."""
+        return self._left_behind and not self.running
+
     async def end_left_behind(self) -> None:
-        """End the job that another process has left, or one of this that it lost sight of. Raises CallFailedError while that is not known."""
-        if not self._left_behind or self.running:
+        """End the job that another process has left, or one of this that it lost sight of. Where that fails it is tried again before long."""
+        now = self._live.clock.monotonic()
+        if not self.unended or now < self._again:
             return
         job = await self._note.kept()
-        if job is not None:
-            log.warning("bulk_write_left_behind", job=job)
-            await self._writer.end(job)
+        if job is None or await self._is_ended(job):
+            self._left_behind = False
+            return
+        self._again = now + self._pause
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+
+    async def _is_ended(self, job: str) -> bool:
+        """Have a job ended that is kept, and forget it if it has."""
+        failure = _still_ending(job)
+        try:
+            ended = await self._writer.end(job)
+        except CallFailedError as error:
+            ended, failure = False, error.failure
+        self._unknown = failure
+        told = {} if ended else {"code": failure.code, "why": failure.message, "advice": _WAY_OUT}
+        log.warning("bulk_write_left_behind", job=job, ended=ended, **told)
+        if ended:
             await self._note.keep(None)
-        self._left_behind = False
+        return ended
+
+    def ended(self) -> None:
+        """Raises CallFailedError while a job that was left behind may write still."""
+        if self.unended and self._unknown is not None:
+            raise CallFailedError(self._unknown)
 
     async def hand_over(self, batches: Sequence[BulkBatch]) -> None:
         """Have batches worked off, whose pairs are in hand."""
@@ -104,15 +141,15 @@ class BulkJobs:
     async def work_off(self) -> None:
         """Write what was handed over, as one job after another, and let go of it.
 
-        Where the database fails, the writes stay in doubt, and what may be under way is ended before the next claim.
+        Where the database fails, or nothing is heard of a job at its deadline, the writes stay in doubt, and the job counts as left behind.
         """
-        self._left_behind = True
+        self._left_behind, self._again, self._pause = True, 0.0, FIRST_PAUSE
         try:
             for batch in self._handed:
                 await self._write(batch)
             self._left_behind = False
-        except DatabaseFailedError as error:
-            log.warning("bulk_write_left_behind", code=error.failure.code)
+        except CallFailedError as error:
+            log.warning("bulk_write_lost_sight_of", code=error.failure.code, advice=error.failure.advice)
         finally:
             self._handed = []
             self._hands.release()
@@ -160,6 +197,8 @@ class BulkJobs:
                 return await self._writer.outcome(job, writes, self._deadline)
             except CallFailedError as error:
                 log.warning("bulk_write_unheard", job=job, object=batch.step.object, code=error.failure.code)
+                if self._live.clock.monotonic() >= self._deadline:
+                    raise
             await self._live.clock.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
@@ -188,11 +227,22 @@ class BulkJobs:
                 if parts.steps.by_name.get(batch.step.name) != batch.step:
                     return
                 try:
-                    await finish_batch(parts, batch.step, chunk)
+                    await finish_batch(parts, batch.step, chunk, late=True)
                 except DatabaseFailedError as error:
                     log.warning(
                         "step_held_back", step=batch.step.name, code=error.failure.code, changes=len(chunk)
                     )
+
+
+def _still_ending(job: str) -> Failure:
+    """Salesforce was asked to abort a job, and it has not ended yet."""
+    return Failure(
+        FailureKind.BUSY,
+        Reason.TRANSPORT,
+        "bulk_write_left_behind",
+        f"The bulk job {job} was left behind by another process, and Salesforce has not ended it yet.",
+        _WAY_OUT,
+    )
 
 
 def _unprepared(failure: Failure) -> Failure:

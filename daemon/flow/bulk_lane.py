@@ -19,6 +19,7 @@ from daemon.flow.bulk_batch import MOST_WEIGHT, BulkBatch
 from daemon.flow.bulk_hands import LATER, Hands
 from daemon.flow.bulk_jobs import BulkJobs
 from daemon.flow.cases import Case
+from daemon.flow.doubts import created_in_doubt, is_among
 from daemon.flow.finishing import finish_batch
 from daemon.flow.parts import Parts
 from daemon.flow.sending import deliver, marked, record_write
@@ -86,10 +87,14 @@ class BulkLane:
         """Wait until nothing is under way; whether anything was."""
         return await self._jobs.rested()
 
+    def ended(self) -> None:
+        """Raises CallFailedError while a job that was left behind may write still, as far as Salesforce tells."""
+        self._jobs.ended()
+
     # --- a round of the worker, in the order of its stages -------------------------------------------------------
 
     async def begin_round(self) -> None:
-        """Before anything is claimed: what another process has left is ended. Raises CallFailedError while that is not known."""
+        """Before anything is claimed: what another process has left is ended, if Salesforce tells so."""
         self._hands.begin_round()
         self._candidates.clear()
         await self._jobs.end_left_behind()
@@ -122,8 +127,13 @@ class BulkLane:
         return [change for change in changes if change.id not in numbers]
 
     async def put_aside(self, parts: Parts, unit: Unit, cases: Sequence[Case]) -> list[Case]:
-        """The cases whose pair is not in hand here; what is stored of the others waits for the end of the job."""
+        """The cases whose pair is not in hand here; what is stored of the others waits for the end of the job.
+
+        While a job that was left behind may write still, whatever is in doubt may be in it.
+        """
         held = [case for case in cases if self._hands.holds(case)]
+        if self._jobs.unended:
+            held += await _in_doubt(parts, unit, [case for case in cases if not self._hands.holds(case)])
         if not held:
             return list(cases)
         await self._hands.put_off(parts, unit, [change for case in held for change in case.changes])
@@ -135,7 +145,10 @@ class BulkLane:
         return self._hands.keeps(change)
 
     async def take(self, parts: Parts, step: Step, cases: Sequence[Case]) -> list[Case]:
-        """Mark what goes in bulk, and keep it; the cases that are left for the worker."""
+        """Mark what goes in bulk, and keep it; the cases that are left for the worker.
+
+        Of several that bear one external id only the first goes out: the others wait, or one would be written over the other.
+        """
         taken: set[int] = set()
         for call, group in self._groups(step, cases).items():
             batch = self._batches.get((step.name, call), BulkBatch(step, call))
@@ -146,7 +159,11 @@ class BulkLane:
             if outgoing:
                 await self._keep(parts, batch, outgoing)
                 taken |= {id(case) for case in outgoing}
-        return [case for case in cases if id(case) not in taken]
+        rest = [case for case in cases if id(case) not in taken]
+        if not any(self._hands.holds(case) for case in rest):
+            return rest
+        async with parts.writing, parts.store.begin() as unit:
+            return await self.put_aside(parts, unit, rest)
 
     async def end_round(self, parts: Parts) -> None:
         """Send what was gathered, as soon as nothing more comes or there is no room: as a job, or by the worker's own way if it is too little."""
@@ -182,7 +199,9 @@ class BulkLane:
 
     def _takes(self, parts: Parts, step: Step) -> bool:
         """Whether the step's writes may go in bulk now: not where smaller requests were asked for, or were learned to be needed."""
-        if self._bulk_from is None or step.adds_once or self._jobs.bars(step.object) or self._jobs.overdue:
+        if self._bulk_from is None or step.adds_once or self._jobs.bars(step.object):
+            return False
+        if self._jobs.overdue or self._jobs.unended:
             return False
         well = not parts.outages.in_a_row(step.object)
         return well and parts.sizes.of(step.object, step.batch_size) >= LARGEST
@@ -245,6 +264,14 @@ class BulkLane:
             await unit.defer(deferrals)
 
 
+async def _in_doubt(parts: Parts, unit: Unit, cases: Sequence[Case]) -> list[Case]:
+    """The cases about a write of ours whose outcome nobody knows: a row's own, or of a record that a create may have made."""
+    strangers = [case for case in cases if case.theirs and case.link is None]
+    made = await created_in_doubt(unit, parts.steps, strangers[0].step.object) if strangers else {}
+    told = {id(case) for case in strangers if any(is_among(made, change.values) for change in case.theirs)}
+    return [case for case in cases if case.in_doubt or id(case) in told]
+
+
 async def deliver_together(parts: Parts, batch: BulkBatch) -> None:
     """Write a batch that is too small for a job, as the worker writes: it was marked already.
 
@@ -254,7 +281,7 @@ async def deliver_together(parts: Parts, batch: BulkBatch) -> None:
         return
     async with parts.flight.holding({case.sf_id or batch.step.object for case in batch.cases}):
         await deliver(parts, batch.step, batch.cases)
-    await finish_batch(parts, batch.step, batch.cases)
+    await finish_batch(parts, batch.step, batch.cases, late=True)
 
 
 def _may_wait(step: Step, change: Change) -> bool:

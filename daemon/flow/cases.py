@@ -1,7 +1,7 @@
 """The unit of the worker's work: one pair, or one half, with all that waits for it."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from daemon.domain.change import Change, ChangeState
@@ -10,10 +10,11 @@ from daemon.domain.mapping import Step, Steps
 from daemon.domain.plan import Hold, Outcome, Plan
 from daemon.domain.side import Side
 from daemon.domain.value import Values, no_values
-from daemon.flow.elsewhere import unsent
+from daemon.flow.elsewhere import is_of_another_table, owner, unsent
 from daemon.flow.renames import follow_renames
 from daemon.ports.salesforce import Deleted, Record, WriteResult
 from daemon.ports.store import Row, Unit
+from daemon.reconcile.turns import Loop
 
 
 @dataclass(slots=True)
@@ -29,6 +30,8 @@ class Case:
     the external ids that were made up for creates of the row.
     `former` is the link that a record had when the rules found it, which pairs nothing any more.
     `blamed` says that its write was sent alone and not answered, while others were: it lies in the record.
+    `occupied` says that a create came upon a record that another row has: the record's own row goes on, and this one waits for a person.
+    `loops` are those with which the write of a field to Salesforce would have gone on; it is held back.
     """
 
     step: Step
@@ -56,6 +59,8 @@ class Case:
     overtaken: bool = False
     to_link: bool = False
     blamed: bool = False
+    occupied: Hold | None = None
+    loops: Mapping[str, Loop] = field(default_factory=dict)
     former: Link | None = None
 
     @property
@@ -122,12 +127,16 @@ def _moved_on(case: Case, now: Link) -> bool:
 
 
 async def gather(unit: Unit, steps: Steps, step: Step, changes: Sequence[Change]) -> list[Case]:
-    """Cases of one step from its stored changes: what belongs to one pair becomes one case. Rows that were renamed keep their links."""
+    """Cases of one step from its stored changes: what belongs to one pair becomes one case. Rows that were renamed keep their links.
+
+    What was told of a record that another step has paired meanwhile is given to that step.
+    """
     by_record = await _links_of(unit, changes)
     followed = await follow_renames(unit, steps, step, changes, by_record.values())
     if followed is not None:
         changes, by_record = followed, await _links_of(unit, followed)
     theirs = [change for change in changes if change.side is Side.SALESFORCE and change.sf_id is not None]
+    theirs = await _without_strange(unit, steps, step, theirs, by_record)
     ours = [change for change in changes if change.side is Side.POSTGRES and change.key is not None]
     by_row = await unit.links_of_rows(step.table.qualified, sorted({c.key for c in ours if c.key}))
     cases: dict[tuple[str, str], Case] = {}
@@ -158,6 +167,27 @@ async def gather(unit: Unit, steps: Steps, step: Step, changes: Sequence[Change]
     await _with_events(unit, step, cases.values())
     await _mark_unread(unit, step, cases.values())
     return list(cases.values())
+
+
+async def _without_strange(
+    unit: Unit, steps: Steps, step: Step, theirs: Sequence[Change], links: Mapping[str, Link]
+) -> list[Change]:
+    """Those of these changes that are this step's. Of pairs whose step is not configured nothing is kept: they are compared when it is back."""
+    strange = {
+        change.id: (change, link)
+        for change in theirs
+        if (link := links.get(change.sf_id or "")) is not None and is_of_another_table(step, link)
+    }
+    if not strange:
+        return list(theirs)
+    given = [
+        replace(change, step=other.name, key=link.key, state=ChangeState.PENDING, due=None)
+        for change, link in strange.values()
+        if (other := owner(steps, link)) is not None
+    ]
+    await unit.store_changes(given)
+    await unit.settle(list(strange))
+    return [change for change in theirs if change.id not in strange]
 
 
 _ELSEWHERE: Final = Hold(

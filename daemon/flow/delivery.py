@@ -252,8 +252,8 @@ def _turned_away(result: WriteResult) -> bool:
 
 
 def _barred(result: WriteResult) -> bool:
-    """Whether the call as a whole cannot pass by itself, and says nothing of the record."""
+    """Whether the call as a whole cannot pass by itself, and says nothing of the record. What says until when it waits passes by itself then."""
     failure = result.failure
-    if failure is None or not result.shared or turned_away(failure):
+    if failure is None or not result.shared or failure.until is not None or turned_away(failure):
         return False
     return result.untried or failure.kind is FailureKind.PERMISSION

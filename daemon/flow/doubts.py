@@ -1,19 +1,42 @@
 """What events tell of a write of ours whose answer was lost: whether it was done, and whether somebody came after it."""
 
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import Final
 
 from daemon.domain.canonical import from_salesforce
 from daemon.domain.change import Change, Source
-from daemon.domain.value import Value, Values, from_json
+from daemon.domain.mapping import Steps
+from daemon.domain.value import Raw, Value, Values, from_json
 from daemon.flow.cases import Case
 from daemon.flow.parts import Parts
+from daemon.ports.store import Unit
 from daemon.reconcile.times import corrected
 
 PATIENCE: Final = timedelta(seconds=30)
 """How long an event may take to arrive before a write in doubt is decided without it."""
 PRECISION: Final = timedelta(seconds=1)
 """How far a local instant may be off by Salesforce's clock, whole seconds included."""
+
+
+Made = Mapping[str, AbstractSet[str]]
+"""External ids of creates in doubt, by the field that holds them."""
+
+
+async def created_in_doubt(unit: Unit, steps: Steps, name: str) -> Made:
+    """What creates of an object may have made whose outcome nobody knows yet, whichever of its steps they are of."""
+    found: dict[str, AbstractSet[str]] = {}
+    for step in steps.by_object.get(name, ()):
+        if (rule := step.external_id) is not None:
+            doubted = await unit.creates_in_doubt(step.name, rule.salesforce)
+            found[rule.salesforce] = found.get(rule.salesforce, frozenset()) | doubted
+    return found
+
+
+def is_among(made: Made, values: Mapping[str, Raw]) -> bool:
+    """Whether a record with these values may be one of them."""
+    return any(str(text) in made[field] for field in made if (text := values.get(field)) is not None)
 
 
 def told_done(case: Case, offset: float) -> Values:

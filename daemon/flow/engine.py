@@ -137,11 +137,16 @@ class Engine:
                 raise LeaseLostError(message)
 
     async def drain(self) -> int:
-        """Work until nothing is due; how many changes that were. For `run --once` and for scripts."""
+        """Work until nothing is due; how many changes that were. For `run --once` and for scripts.
+
+        Raises CallFailedError where a bulk job that was left behind cannot be ended: what it was given is not settled.
+        """
         done = 0
         while True:
             count = await self._worker.round()
             if not count and not await self._sweeps.rested() and not await self._job_ended():
+                if self._bulk is not None:
+                    self._bulk.ended()
                 return done
             done += count
 

@@ -11,6 +11,7 @@ from daemon.domain.plan import Hold, Operation, Outcome
 from daemon.domain.side import Side
 from daemon.flow.accounts import count_plan, journal_entry, operation_name, overruled
 from daemon.flow.cases import Case, look_back
+from daemon.flow.changed_meanwhile import call_as_now, find_occupied
 from daemon.flow.deferral import (
     after_failure,
     after_hold,
@@ -18,6 +19,7 @@ from daemon.flow.deferral import (
     load_reference,
     release_found,
 )
+from daemon.flow.loops import pushed
 from daemon.flow.observing import COMMIT, deletion_disputed, observed
 from daemon.flow.parts import Parts
 from daemon.flow.planning import made, pending_hold
@@ -25,37 +27,50 @@ from daemon.flow.refused import with_values
 from daemon.flow.sending import raw_values
 from daemon.flow.settle import settle
 from daemon.flow.stream import QUICK, REPEATS
+from daemon.flow.turns import Move
 from daemon.ports.failpoints import Failpoint
 from daemon.ports.store import Deferral, JournalEntry, Unit
 from daemon.reconcile.fold import lasting
 from daemon.reconcile.pace import UNANSWERED, suspicion, tries
 from daemon.reconcile.remedy import backoff
+from daemon.reconcile.turns import TAKE_TURNS
 
 
-async def finish_batch(parts: Parts, step: Step, cases: Sequence[Case]) -> None:
-    """Settle in a transaction of its own. A deadlock or a lost connection undid the whole: it is done again, as long as Salesforce's answers are known."""
+async def finish_batch(parts: Parts, step: Step, cases: Sequence[Case], *, late: bool = False) -> None:
+    """Settle in a transaction of its own. A deadlock or a lost connection undid the whole: it is done again, as long as Salesforce's answers are known.
+
+    `late` says that others may have decided since the cases were gathered: rows were renamed, and records found by them.
+    """
+    parts.turns.note(pushed(cases), parts.clock.monotonic())
     for attempt in range(1, REPEATS + 1):
         try:
             async with parts.writing, parts.store.begin() as unit:
-                await finish(parts, unit, step, cases)
+                moves = await finish(parts, unit, step, cases, late=late)
                 await parts.failpoints.reach(Failpoint.OUTCOMES_WRITTEN)
         except DatabaseFailedError as error:
             if error.failure.kind is not FailureKind.TRANSIENT or attempt == REPEATS:
                 raise
             await parts.clock.sleep(backoff(QUICK, attempt, parts.jitter()).total_seconds())
         else:
+            parts.turns.note(moves, parts.clock.monotonic())
             return
 
 
-async def finish(parts: Parts, unit: Unit, step: Step, cases: Sequence[Case]) -> None:
-    """Settle the cases of one step in the transaction that is given."""
+async def finish(
+    parts: Parts, unit: Unit, step: Step, cases: Sequence[Case], *, late: bool = False
+) -> list[Move]:
+    """Settle the cases of one step in the transaction that is given. Returns the writes to rows that are to be noted once it is committed."""
+    if late:
+        await call_as_now(unit, cases)
     await look_back(unit, cases)
+    await find_occupied(unit, cases, late=late)
     await _link_deleted(unit, step, cases)
     early = await _gone_while_loading(parts, step, cases)
     observations = [
         seen for case in cases if case.sf_id not in early and (seen := observed(parts, case)) is not None
     ]
-    undecided = await settle(parts, unit, observations)
+    done = await settle(parts, unit, observations)
+    undecided = done.undecided
     observed_ids = {seen.sf_id for seen in observations}
     settled: list[int] = []
     deferred: list[Deferral] = []
@@ -76,6 +91,7 @@ async def finish(parts: Parts, unit: Unit, step: Step, cases: Sequence[Case]) ->
     await unit.journal(journal)
     await _calm_links(unit, cases)
     await _settle_superseded(unit, step, cases, undecided)
+    return done.moves
 
 
 async def _link_deleted(unit: Unit, step: Step, cases: Sequence[Case]) -> None:
@@ -255,7 +271,7 @@ def _finish_theirs(parts: Parts, case: Case, settled: list[int], deferred: list[
 
 
 def _journal(parts: Parts, case: Case) -> list[JournalEntry]:
-    if not case.ours or (case.plan.salesforce is None and pending_hold(case) is None and not case.plan.held):
+    if not case.ours or (case.plan.salesforce is None and pending_hold(case) is None and not _tells(case)):
         return []
     failure = case.result.failure if case.result is not None else None
     hold = case.hold or case.plan.held.get(Side.SALESFORCE)
@@ -294,6 +310,11 @@ def _journal(parts: Parts, case: Case) -> list[JournalEntry]:
     ]
 
 
+def _tells(case: Case) -> bool:
+    """Whether a hold is to be told with the local side. What a loop keeps from the row is told where the row is settled."""
+    return any(hold.code != TAKE_TURNS for hold in case.plan.held.values())
+
+
 async def _calm_links(unit: Unit, cases: Sequence[Case]) -> None:
     """A conditional write that was refused was not done: its link is in doubt no more."""
     calm = [
@@ -302,6 +323,7 @@ async def _calm_links(unit: Unit, cases: Sequence[Case]) -> None:
         if case.link is not None
         and case.record is None
         and case.deleted is None
+        and case.blind
         and case.result is not None
         and case.result.failure is not None
         and case.result.failure.kind is not FailureKind.UNKNOWN_OUTCOME

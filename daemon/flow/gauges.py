@@ -47,6 +47,8 @@ def _step(parts: Parts, step: Step, counts: StepCounts) -> None:
             step=step.called(direction),
             direction=direction,
         )
+        # the series is there before the first loop: an alert compares with what was counted before
+        parts.meter.count("isthmus_write_loops_total", 0, step=step.called(direction), direction=direction)
     gauge("isthmus_links", counts.links, step=step.name, object=step.object)
     gauge("isthmus_conflicts_open", counts.conflicts_open, step=step.name)
     gauge("isthmus_gaps_open", counts.gaps_open, step=step.name)

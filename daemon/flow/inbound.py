@@ -17,6 +17,8 @@ from daemon.domain.link import Link, LinkState
 from daemon.domain.mapping import Step
 from daemon.domain.side import Side
 from daemon.domain.value import Raw, Value
+from daemon.flow.doubts import created_in_doubt, is_among
+from daemon.flow.elsewhere import owner
 from daemon.flow.gaps import note_opened, of_records, whole_object
 from daemon.flow.observation import Observation
 from daemon.flow.parts import Parts
@@ -24,7 +26,7 @@ from daemon.flow.settle import settle
 from daemon.ports.failpoints import Failpoint
 from daemon.ports.salesforce import Event, EventBatch, EventKind
 from daemon.ports.store import Position, Unit
-from daemon.reconcile.fence import Worth, worth
+from daemon.reconcile.fence import Worth, leaves_open, worth
 
 OVERTAKEN = 0.25
 """Seconds to wait for the answer of a write of ours whose echo came first."""
@@ -56,11 +58,12 @@ async def take_in(parts: Parts, batch: EventBatch, transport: str) -> frozenset[
     async with parts.writing, parts.store.begin() as unit:
         await parts.failpoints.reach(Failpoint.INBOUND_BEGUN)
         found = await _sort(parts, unit, events)
-        await settle(parts, unit, found.observations)
+        settled = await settle(parts, unit, found.observations)
         await unit.store_changes(found.stored)
         gaps = await _open_gaps(parts, unit, found, events)
         await _save_position(unit, batch, transport)
         await parts.failpoints.reach(Failpoint.POSITION_WRITTEN)
+    parts.turns.note(settled.moves, parts.clock.monotonic())
     note_opened(parts, gaps)
     parts.heard.note(batch.events)
     _count(parts, batch, len(events), found)
@@ -78,8 +81,9 @@ async def set_down(parts: Parts, batch: EventBatch, transport: str) -> frozenset
         single = [event for event in events if event.kind is not EventKind.GAP_OBJECT]
         links = await unit.links_of_records(sorted({event.id for event in single}))
         stored = [
-            _stored(_step(parts, event.object, links.get(event.id)), event, links.get(event.id))
+            _stored(step, event, links.get(event.id))
             for event in single
+            if (step := _step(parts, event.object, links.get(event.id))) is not None
         ]
         whole.stored = stored
         await unit.store_changes(stored)
@@ -107,7 +111,9 @@ async def _sort(parts: Parts, unit: Unit, events: Sequence[Event]) -> Sorted:
     for sf_id, mine in by_record.items():
         link = links.get(sf_id)
         step = _step(parts, mine[0].object, link)
-        if step.still or sf_id in behind or sf_id in doubted or (link is not None and link.in_doubt):
+        if step is None:
+            found.echoes += len(mine)
+        elif step.still or sf_id in behind or sf_id in doubted or (link is not None and link.in_doubt):
             found.stored += [_stored(step, event, link) for event in mine]
         else:
             _sort_record(found, step, link, mine, again=parts.heard.passed(step.object, mine[0].at))
@@ -117,25 +123,28 @@ async def _sort(parts: Parts, unit: Unit, events: Sequence[Event]) -> Sorted:
 async def _made_in_doubt(
     parts: Parts, unit: Unit, by_record: Mapping[str, Sequence[Event]], links: Mapping[str, Link]
 ) -> frozenset[str]:
-    """New records that bear the external id of a create of ours without an answer: whoever resolves it reads them."""
+    """New records that bear the external id of a create of ours without an answer: whoever resolves it reads them.
+
+    Any step of the object may have made them, though a new record is the first one's.
+    """
     new: dict[str, list[Event]] = {}
     for sf_id, events in by_record.items():
         if events[0].kind is EventKind.CREATE and sf_id not in links:
-            new.setdefault(_step(parts, events[0].object, None).name, []).append(events[0])
+            new.setdefault(events[0].object, []).append(events[0])
     found: set[str] = set()
     for name, events in new.items():
-        rule = parts.steps.by_name[name].external_id
-        doubted = await unit.creates_in_doubt(name, rule.salesforce) if rule is not None else frozenset()
-        if rule is not None and doubted:
-            found |= {event.id for event in events if str(event.values.get(rule.salesforce)) in doubted}
+        doubted = await created_in_doubt(unit, parts.steps, name)
+        found |= {event.id for event in events if is_among(doubted, event.values)}
     return frozenset(found)
 
 
-def _step(parts: Parts, name: str, link: Link | None) -> Step:
-    """The step of a linked record is its link's; a new one goes to the first step of its object."""
-    if link is not None and link.step in parts.steps.by_name:
-        return parts.steps.by_name[link.step]
-    return parts.steps.by_object[name][0]
+def _step(parts: Parts, name: str, link: Link | None) -> Step | None:
+    """The step of a linked record is its link's; a new one goes to the first step of its object.
+
+    None for a record whose step is not in the configuration: under another step of its object, its row's key would name a row of another
+    table. Its pair is compared when the step is back.
+    """
+    return parts.steps.by_object[name][0] if link is None else owner(parts.steps, link)
 
 
 def _sort_record(
@@ -151,6 +160,9 @@ def _sort_record(
         return
     if link is None or link.state is not LinkState.LINKED:
         _sort_stranger(found, step, link, events, again=again)
+        return
+    if any(leaves_open(link, event.at, event.values.keys()) for event in events):
+        found.stored += [_stored(step, event, link) for event in events]
         return
     judged = [worth(link, event.at, canonical(step, event.values)) for event in events]
     fresh = [event for event, worth_ in zip(events, judged, strict=True) if worth_ is not Worth.STALE]
@@ -223,10 +235,12 @@ def canonical(step: Step, raw: Mapping[str, Raw]) -> dict[str, Value]:
 
 
 def _stored(step: Step, event: Event, link: Link | None) -> Change:
+    """What the worker takes up. An update that does not carry all that it changed is an order to read, whatever else it says."""
+    partial = event.kind is EventKind.UPDATE and not event.reread.isdisjoint(step.salesforce_fields)
     return Change(
         step=step.name,
         side=Side.SALESFORCE,
-        kind=_KINDS[event.kind],
+        kind=ChangeKind.REREAD if partial else _KINDS[event.kind],
         source=Source.STREAM,
         at=event.at,
         sf_id=event.id,
@@ -237,7 +251,10 @@ def _stored(step: Step, event: Event, link: Link | None) -> Change:
 
 async def _open_gaps(parts: Parts, unit: Unit, found: Sorted, events: Sequence[Event]) -> list[Gap]:
     """Note what the stream says it does not tell: records, and objects that must be read whole."""
-    rereads = [change for change in found.stored if change.kind is ChangeKind.REREAD]
+    untold = {event.id for event in events if event.kind is EventKind.GAP_RECORD}
+    rereads = [
+        change for change in found.stored if change.sf_id in untold and change.kind is ChangeKind.REREAD
+    ]
     until = max((event.at for event in events), default=parts.clock.now())
     gaps = of_records(rereads, GapCause.EVENT, until)
     whole: list[Change] = []

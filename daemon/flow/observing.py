@@ -5,14 +5,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from daemon.domain.change import Source
+from daemon.domain.canonical import from_salesforce
+from daemon.domain.change import ChangeKind, Source
 from daemon.domain.failure import FailureKind
 from daemon.domain.link import LinkOrigin, Window
 from daemon.domain.plan import Hold, Operation
 from daemon.domain.side import Side
-from daemon.domain.value import Raw, values_from_json
+from daemon.domain.value import Raw, Values, values_from_json
 from daemon.domain.view import Presence
-from daemon.flow.cases import Case
+from daemon.flow.cases import Case, made_up
 from daemon.flow.observation import Observation
 from daemon.flow.parts import Parts
 from daemon.flow.planning import confirmed, held
@@ -67,8 +68,8 @@ def observed(parts: Parts, case: Case) -> Observation | None:
             merged_into=case.deleted.merged_into,
             moves_seen=False,
         )
-    if result is None and case.blind and case.plan.ledger:
-        return replace(base, moves_seen=False)  # nothing to write, but something to tell
+    if result is None and case.blind and (case.plan.ledger or Side.POSTGRES in case.plan.held):
+        return replace(base, moves_seen=False)  # nothing to write, but something to tell or to keep back
     return None
 
 
@@ -154,11 +155,24 @@ def _doubtful(case: Case) -> Window | None:
     sent = {
         name: value for change in case.doubted for name, value in values_from_json(change.sent or {}).items()
     }
-    if case.link is None or case.record is None or not sent:
+    if case.record is None or not sent:
         return None
+    if case.link is None:
+        made = Window(EVER, case.record.stamp + COMMIT, dict.fromkeys(sent), sent)
+        return made if made_up(case) is None and _made_by_another(case, sent) else None
     start = case.link.seen or max((window.start for window in case.link.windows), default=EVER)
     before = {name: case.link.base.get(name) for name in sent}
     return Window(start, case.record.stamp + COMMIT, before, sent)
+
+
+def _made_by_another(case: Case, sent: Values) -> bool:
+    """Whether the record of a create in doubt was there before it, as the event tells by which it came to be: the create was done upon it."""
+    for change in case.theirs:
+        known = case.step.by_name.keys() & change.values.keys() & sent.keys()
+        told = ((name, from_salesforce(case.step.by_name[name], change.values[name]).value) for name in known)
+        if change.kind is ChangeKind.CREATE and any(value != sent[name] for name, value in told):
+            return True
+    return False
 
 
 def deletion_disputed(case: Case) -> Hold | None:

@@ -20,7 +20,8 @@ from daemon.reconcile.identify import Candidates, Match, choose, claimed_twice, 
 class Pair:
     """One observation with its other half, as it is worked through a transaction.
 
-    `former` is a link of the record that has ended, and gives way to the pair that a rule made of it with another row.
+    `former` is a link of the record that has ended, and gives way to the pair that a rule made of it with another row. `parked` says that it
+    is held back for the reason for which it is parked already.
     """
 
     seen: Observation
@@ -34,6 +35,7 @@ class Pair:
     result: RowResult | None = None
     survivor_is_linked: bool = False
     restores: bool = False
+    parked: bool = False
 
 
 async def pair_up(unit: Unit, step: Step, observations: Sequence[Observation]) -> list[Pair]:

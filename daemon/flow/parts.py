@@ -12,6 +12,7 @@ from daemon.flow.hearing import Heard
 from daemon.flow.in_force import InForce
 from daemon.flow.outages import Outages
 from daemon.flow.sizes import BatchSizes
+from daemon.flow.turns import Turns
 from daemon.ports.clock import Clock
 from daemon.ports.failpoints import NO_FAILPOINTS, Failpoints
 from daemon.ports.meter import Meter
@@ -90,7 +91,7 @@ class Weight:
 class Parts:
     """The ports, the steps in force, and what the stages of one process share.
 
-    `loaded_under` are the filters with which this process began a step's first load, `leaving` is what was counted of each mirror whose filter lets go. `budget` holds back what our share of Salesforce's API calls does not allow. `schema_doubts` is set by whoever met a failure that a changed schema may explain. `writing` is held by every transaction that decides: one at a time, so that two halves of one pair are never
+    `loaded_under` are the filters with which this process began a step's first load, `leaving` is what was counted of each mirror whose filter lets go. `turns` are our writes of the last minute, by which loops are found. `budget` holds back what our share of Salesforce's API calls does not allow. `schema_doubts` is set by whoever met a failure that a changed schema may explain. `writing` is held by every transaction that decides: one at a time, so that two halves of one pair are never
     decided side by side. `jitter` gives numbers from 0 to 1, `new_id` fresh external ids.
     """
 
@@ -108,6 +109,7 @@ class Parts:
     failpoints: Failpoints = NO_FAILPOINTS
     sizes: BatchSizes = field(default_factory=BatchSizes)
     outages: Outages = field(default_factory=Outages)
+    turns: Turns = field(default_factory=Turns)
     schema_doubts: asyncio.Event = field(default_factory=asyncio.Event)
     budget: Holding = UNLIMITED
     loaded_under: dict[str, Conditions] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from daemon.domain.canonical import from_salesforce
-from daemon.domain.change import Change, Source, Suspicion
+from daemon.domain.change import Change, ChangeKind, ChangeState, Source, Suspicion
 from daemon.domain.failure import Failure, FailureKind, Reason
 from daemon.domain.link import Link, LinkOrigin
 from daemon.domain.mapping import IdentifyKind, Step
@@ -19,8 +19,9 @@ from daemon.domain.view import MISSING, Presence, View
 from daemon.flow.cases import Case, made_up
 from daemon.flow.deferral import GUARDED
 from daemon.flow.destinations import wait_for_siblings
-from daemon.flow.doubts import told_done, untold
+from daemon.flow.doubts import created_in_doubt, is_among, told_done, untold
 from daemon.flow.leaving import behind, leavers
+from daemon.flow.loops import hold_case
 from daemon.flow.parts import Parts
 from daemon.flow.views import References, postgres_view, salesforce_view
 from daemon.ports.salesforce import WriteResult
@@ -52,7 +53,7 @@ async def plan_cases(parts: Parts, unit: Unit, step: Step, cases: Sequence[Case]
     )
     survivors = [case.deleted.merged_into for case in cases if case.deleted and case.deleted.merged_into]
     linked = await unit.links_of_records(sorted(set(survivors))) if survivors else {}
-    await _wait_for_doubts(unit, step, cases)
+    await _wait_for_doubts(parts, unit, step, cases)
     await wait_for_siblings(unit, step, cases)
     for case in cases:
         if case.hold is not None or case.settled_early or case.overtaken:
@@ -75,21 +76,22 @@ async def plan_cases(parts: Parts, unit: Unit, step: Step, cases: Sequence[Case]
         if _cannot_repeat(case, local.get(case.key or "", [])):
             case.plan, case.hold = Plan(), _UNSURE
         _hold_unanswered(case)
+        hold_case(parts, case, local.get(case.key or "", []))
     await _guard_deletes(parts, unit, step, cases)
 
 
-async def _wait_for_doubts(unit: Unit, step: Step, cases: Sequence[Case]) -> None:
+async def _wait_for_doubts(parts: Parts, unit: Unit, step: Step, cases: Sequence[Case]) -> None:
     """New records that creates of ours in doubt have made, whose own turn has not come: they are paired by whoever resolves those.
 
     Paired without it, nobody would know what was agreed when they were made, and what was sent would stand against what they hold by now.
     """
-    rule = step.external_id
     strangers = [case for case in cases if case.link is None and not case.ours and case.record is not None]
-    if rule is None or not strangers:
-        return
-    doubted = await unit.creates_in_doubt(step.name, rule.salesforce)
+    doubted = await created_in_doubt(unit, parts.steps, step.object) if strangers else {}
     for case in strangers:
-        if case.record is not None and str(case.record.values.get(rule.salesforce)) in doubted:
+        known = [change.values for change in case.theirs]
+        if case.record is not None and any(
+            is_among(doubted, values) for values in (case.record.values, *known)
+        ):
             case.result, case.overtaken = WriteResult(failure=_UNRESOLVED), True
 
 
@@ -112,7 +114,7 @@ def decide_case(
 ) -> Plan:
     """The plan of one case, by the pure core."""
     ours = MISSING if case.key is None else _our_view(parts, case, case.row, local, references)
-    step = replace(case.step, on_request=False) if _asked_for(case) else case.step
+    step = replace(case.step, on_request=False) if _is_ordered(case) else case.step
     link = (
         replace(case.link, base={**case.link.base, **confirmed(case)})
         if case.link is not None
@@ -252,17 +254,21 @@ def _hold_unanswered(case: Case) -> None:
 
 
 def _cannot_repeat(case: Case, local: Sequence[Change]) -> bool:
-    """A create in doubt that no identifier found, and that no external id makes repeatable.
+    """A create in doubt that no identifier found, and that no external id makes repeatable. One that would wait now for something else as well: with that, the doubt would be forgotten.
 
-    Parked for a person it is in doubt all the same, whatever brings the row here again: its hourly look, or an edit.
+    Parked for a person it is in doubt all the same, whatever brings the row here again: its hourly look, or an edit. A person's word holds
+    for what waits to be tried because of it, and not for what was sent since, or is parked again.
     """
     write = case.plan.salesforce
     doubted = case.in_doubt or any(change.code == _UNSURE.code for change in local)
-    if write is None or write.operation is not Operation.CREATE or not doubted:
+    held = case.link is None and case.record is None and Side.SALESFORCE in case.plan.held
+    if not doubted or not (held if write is None else write.operation is Operation.CREATE):
         return False
     if case.step.adds_once or case.step.references:
         return False  # it was looked for by what it was given, and Salesforce takes none of these twice
-    asked = any(change.source is Source.OPERATOR for change in case.ours)
+    asked = any(
+        change.source is Source.OPERATOR and change.state is ChangeState.PENDING for change in case.ours
+    )
     rule = next((r for r in case.step.identify if r.kind is IdentifyKind.EXTERNAL_ID), None)
     return rule is None and not asked
 
@@ -326,7 +332,13 @@ def _asked_for(case: Case) -> bool:
     return any(change.source is Source.OPERATOR for change in case.changes)
 
 
+def _is_ordered(case: Case) -> bool:
+    """Whether an operator asked for the row's record. An edit that is tried again asks for no record: its pair may have been parted since."""
+    asked = [change for change in case.changes if change.source is Source.OPERATOR]
+    return any(change.kind is ChangeKind.CREATE or not change.values for change in asked)
+
+
 def pending_hold(case: Case) -> Hold | None:
     """What keeps the local side of a case back, if anything does."""
-    hold = case.hold or case.plan.held.get(Side.SALESFORCE)
+    hold = case.hold or case.occupied or case.plan.held.get(Side.SALESFORCE)
     return hold if hold is not None and hold.outcome is not Outcome.SKIP else None

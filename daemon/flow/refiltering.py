@@ -51,7 +51,8 @@ class Refiltering:
                 continue
             load = await self._parts.store.first_load(step.name) if mine != last else None
             if load == "done":
-                await self._take_in(step, records=mine[0] != (last or NONE)[0])
+                pulls = step.direction.pulls
+                await self._take_in(step, records=pulls and mine[0] != (last or NONE)[0])
                 changed.add(step.name)
             now[step.name] = last if load == "running" and last is not None else mine
         if now != known:
@@ -75,6 +76,14 @@ class Refiltering:
                 gaps = await open_for_objects(unit, [step], GapCause.SCHEMA, now, now)
             note_opened(parts, gaps)
         log.info("filter_changed", step=step.name, pairs=pairs)
+
+
+async def carry_filters(kept: Kept, former: str, step: str) -> None:
+    """Let what is known of the filters that a step had under a former name be known under its own: what another filter takes in is found all the same."""
+    known = dict(_read(await kept.get(NAME)))
+    if former in known:
+        known[step] = known.pop(former)
+        await kept.put(NAME, json.dumps(known, sort_keys=True))
 
 
 def conditions(step: Step) -> Conditions:

@@ -31,7 +31,7 @@ def with_values(step: Step, failure: Failure, sent: Mapping[str, Raw]) -> Failur
         if _hidden(field) and quoted:
             message = message.replace(text, MASK)
         if name in failure.fields or quoted:
-            told.append(f"{name} = {_shown(field, text)}")
+            told.append(f"{name} = {shown(field, text)}")
     return replace(failure, message=f"{message} (sent: {'; '.join(told)})") if told else failure
 
 
@@ -39,7 +39,8 @@ def _hidden(field: Field | None) -> bool:
     return field is not None and field.sensitive
 
 
-def _shown(field: Field | None, text: str) -> str:
+def shown(field: Field | None, text: str) -> str:
+    """A value as a message tells it: quoted and cut, or masked where the field is sensitive."""
     if not text:
         return "nothing"
     if _hidden(field):

@@ -6,7 +6,7 @@ back, with a reason, and no other.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from daemon.domain.change import Change, ChangeKind, Source
@@ -22,12 +22,14 @@ from daemon.flow.acting import act, runs
 from daemon.flow.deferral import after_failure, after_hold, conflict_over
 from daemon.flow.effects import Effects, reread
 from daemon.flow.links import account_link, new_link
+from daemon.flow.loops import hold_pair, mark_parked, pulled
 from daemon.flow.memberships import pair_by_references
 from daemon.flow.observation import Observation
 from daemon.flow.pairing import Pair, pair_up
 from daemon.flow.parts import Parts
 from daemon.flow.renames import RENAMED, being_renamed
 from daemon.flow.rowwrites import row_write
+from daemon.flow.turns import Move
 from daemon.flow.unseen import restoring, unseen
 from daemon.flow.views import References, postgres_view, salesforce_view
 from daemon.ports.failpoints import Failpoint
@@ -44,20 +46,31 @@ HELD_ELSEWHERE = Failure(
 )
 
 
-async def settle(parts: Parts, unit: Unit, observations: Sequence[Observation]) -> frozenset[str]:
-    """Settle observations, step by step in the order of the steps: parents' links are there for their children.
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of observations, beside what was written.
 
-    Returns the records about which nothing could be decided, because another session holds their rows.
+    `undecided` are the records about which nothing could be decided, because another session holds their rows. `moves` are writes to
+    rows that may be part of a loop: whoever commits them notes them.
     """
-    undecided: set[str] = set()
+
+    undecided: set[str] = field(default_factory=set)
+    moves: list[Move] = field(default_factory=list)
+
+
+async def settle(parts: Parts, unit: Unit, observations: Sequence[Observation]) -> Settled:
+    """Settle observations, step by step in the order of the steps: parents' links are there for their children."""
+    done = Settled()
     for step in parts.steps.ordered:
         group = [item for item in observations if item.step.name == step.name]
         if group:
-            undecided |= await _settle_group(parts, unit, step, group)
-    return frozenset(undecided)
+            pairs = await _settle_group(parts, unit, step, group)
+            done.undecided.update(p.seen.sf_id for p in pairs if p.result and _undecided(p.result.failure))
+            done.moves.extend(pulled(parts, pairs))
+    return done
 
 
-async def _settle_group(parts: Parts, unit: Unit, step: Step, group: Sequence[Observation]) -> set[str]:
+async def _settle_group(parts: Parts, unit: Unit, step: Step, group: Sequence[Observation]) -> list[Pair]:
     pairs = await pair_up(unit, step, group)
     if step.references:
         await pair_by_references(unit, parts.steps, step, pairs)
@@ -78,7 +91,7 @@ async def _settle_group(parts: Parts, unit: Unit, step: Step, group: Sequence[Ob
     for pair in pairs:
         _account(parts, pair, effects, local.get(pair.key or "", []), references)
     await _store(parts, unit, step, effects)
-    return {pair.seen.sf_id for pair in pairs if pair.result and _undecided(pair.result.failure)}
+    return pairs
 
 
 def _undecided(failure: Failure | None) -> bool:
@@ -124,6 +137,8 @@ async def _decide_all(
             changes = local.get(pair.key or "", [])
             ours = postgres_view(step, pair.row, references, changes, parts.skew.offset) if changes else view
             _decide(step, pair, ours, references)
+            hold_pair(parts, pair)
+    await mark_parked(unit, pairs)
     return local
 
 
@@ -236,6 +251,9 @@ def _keep_back(
         effects.deferred += [after_failure(parts, step, change, failure) for change in waiting[:-1]]
     else:
         effects.settled += [change.id for change in waiting[:-1]]
+    if pair.parked and failure is None:
+        effects.settled += [change.id for change in waiting[-1:]]
+        return
     last = waiting[-1] if waiting else _told(pair) if undecided else reread(pair)
     deferral = (
         after_failure(parts, step, last, failure)

@@ -27,7 +27,11 @@ BY_TIME: Final = frozenset({Policy.NEWEST, Policy.RECORD_NEWEST, Policy.PUSH_ALW
 def unseen(seen: Observation, link: Link | None) -> tuple[LedgerEntry, ...]:
     """Ledger entries for values of events that a write of ours replaced, as the record that was read since shows."""
     if link is None:
-        return ()
+        if seen.doubt is None:
+            return ()
+        link = Link(
+            0, seen.step.name, seen.step.object, seen.sf_id, seen.step.table.qualified, seen.key or ""
+        )
     found: dict[tuple[str, Value], LedgerEntry] = {}
     base = {**link.base, **seen.resolved}
     doubted = replace(link, windows=(*link.windows, seen.doubt)) if seen.doubt is not None else link

@@ -19,6 +19,7 @@ from daemon.domain.failure import CallFailedError
 from daemon.domain.gap import GapCause
 from daemon.domain.mapping import Step
 from daemon.domain.side import Side
+from daemon.flow.elsewhere import owner
 from daemon.flow.gaps import note_opened, of_records, open_for_objects
 from daemon.flow.hearing import EDGE
 from daemon.flow.parts import Parts
@@ -106,30 +107,29 @@ class Watermark:
         return edge + (await records.changed_since(name, known, MOST) if edge else stamps)
 
     async def _read_again(self, name: str, due: list[Stamp], known: datetime, until: datetime) -> int:
+        """Have records read again; how many of them nobody told of. What a former process may have been told is read as well, and is no silence."""
         steps = self._parts.steps
         ids = [item.id for item in due]
         async with self._parts.writing, self._parts.store.begin() as unit:
             links = await unit.links_of_records(ids)
             behind = await unit.unsettled_records(ids)
-            rereads = []
+            missed: list[Change] = []
+            unsure: list[Change] = []
             for item in due:
                 link = links.get(item.id)
                 if item.id in behind or (link is not None and link.seen is not None and link.seen >= item.at):
                     continue
-                if item.at <= known and not self._is_untold(name, item, linked=link is not None):
-                    continue
-                step = steps.by_name.get(link.step) if link is not None else None
-                rereads.append(_reread(step or steps.by_object[name][0], item, link.key if link else None))
-            gaps = of_records(rereads, GapCause.SILENCE, until)
+                step = steps.by_object[name][0] if link is None else owner(steps, link)
+                told = False if item.at > known else self._parts.heard.told_of(name, item.id, item.at)
+                if step is None or told or (told is None and link is None):
+                    continue  # of a stranger it has to be known that nobody told of it: filters leave some out
+                reread = _reread(step, item, link.key if link else None)
+                (unsure if told is None else missed).append(reread)
+            gaps = of_records(missed, GapCause.SILENCE, until)
             await unit.open_gaps(gaps)
-            await unit.store_changes(rereads)
+            await unit.store_changes([*missed, *unsure])
         note_opened(self._parts, gaps)
-        return len(rereads)
-
-    def _is_untold(self, name: str, item: Stamp, *, linked: bool) -> bool:
-        """Whether no event told of a record that is not newer than the newest event. Of a stranger it has to be known: filters leave some out."""
-        told = self._parts.heard.told_of(name, item.id, item.at)
-        return told is False or (told is None and linked)
+        return len(missed)
 
 
 def _reread(step: Step, item: Stamp, key: str | None) -> Change:

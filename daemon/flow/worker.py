@@ -19,6 +19,7 @@ from daemon.flow.cases import Case, gather, united
 from daemon.flow.deferral import after_until, doubt_schema, keep_removed, keep_still
 from daemon.flow.finishing import finish_batch
 from daemon.flow.leaving import weigh
+from daemon.flow.loops import let_go, let_rest
 from daemon.flow.parts import Parts
 from daemon.flow.planning import load_rows, plan_cases
 from daemon.flow.precautions import take_precautions
@@ -162,6 +163,7 @@ class Worker:
     async def _load(self, step: Step, changes: Sequence[Change]) -> list[Case]:
         async with self._parts.writing, self._parts.store.begin() as unit:
             cases = await gather(unit, self._parts.steps, step, changes)
+            let_go(self._parts, cases)
             if self._bulk is not None:
                 cases = await self._bulk.put_aside(self._parts, unit, cases)
             await load_rows(unit, step, cases)
@@ -174,6 +176,11 @@ class Worker:
             moving = await being_renamed(unit, self._parts.steps, step, [case.key for case in cases])
             cases = [case for case in cases if case.key not in moving]
             await plan_cases(self._parts, unit, step, cases)
+            let_rest(self._parts, cases)
+            if (
+                self._bulk is not None
+            ):  # what a case is about is known by now: maybe a record that a job makes
+                cases = await self._bulk.put_aside(self._parts, unit, cases)
             await take_precautions(self._parts, unit, step, cases)
         return cases
 

@@ -55,8 +55,8 @@ class BulkWriter(Protocol):
         """
         ...
 
-    async def end(self, job: str) -> None:
-        """Abort a job that has not ended, and return when it does nothing more. Raises CallFailedError while that is not known."""
+    async def end(self, job: str) -> bool:
+        """Abort a job that has not ended; whether it does nothing more by now. Raises CallFailedError while that is not known."""
         ...
 
 

@@ -207,6 +207,10 @@ class Unit(Protocol):
         """Give stored changes the kind, the key and the old key that they carry. The rest of them stays as it is."""
         ...
 
+    async def keys_of_changes(self, ids: Sequence[int]) -> dict[int, str]:
+        """The keys by which these changes are stored now, by their ids; without those that are not stored any more, or name no row."""
+        ...
+
     async def record_changes(self, step: str, ids: Sequence[str]) -> dict[str, list[Change]]:
         """What is pending of these Salesforce records, by their ids, oldest first."""
         ...

@@ -5,10 +5,11 @@ so what a flow changed in it carries our mark too. Order is judged by whole seco
 gives; where they cannot tell, the record is read again.
 """
 
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from enum import StrEnum
 
-from daemon.domain.link import Link
+from daemon.domain.link import Link, Window
 from daemon.domain.value import Values
 
 
@@ -39,6 +40,23 @@ def worth(link: Link, at: datetime, values: Values) -> Worth:
     if known and at <= max(known):
         return Worth.UNDECIDABLE
     return Worth.NEWS
+
+
+def leaves_open(link: Link, at: datetime, told: AbstractSet[str]) -> bool:
+    """Whether an event made at `at`, which names these fields, may be that of a write of ours and does not name all that it changed.
+
+    What a flow takes back in the very save of a write has not changed, and no event names it: only reading the record tells.
+    """
+    if link.seen is not None and at <= link.seen:
+        return False
+    changed = [names for window in link.windows_at(at) if (names := _changed(window))]
+    return bool(changed) and not any(names <= told for names in changed)
+
+
+def _changed(window: Window) -> AbstractSet[str]:
+    return {
+        name for name, value in window.sent.items() if name in window.before and window.before[name] != value
+    }
 
 
 def may_write_blind(link: Link) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from daemon.domain.change import Change, ChangeKind
+from daemon.domain.change import Change, ChangeKind, Source
 
 
 def fold(changes: Sequence[Change]) -> Change:
@@ -23,15 +23,21 @@ def lasting(changes: Sequence[Change]) -> list[Change]:
     """Those of a row's changes, oldest first, that say of some column what no later one says, and the last.
 
     Between two edits of one row that wait on, each has its own time: folded into the last, a column that was changed first
-    would pass for as new as the one that was changed last, and win over what Salesforce was told between the two. There are never
-    more of them than columns, and one.
+    would pass for as new as the one that was changed last, and win over what Salesforce was told between the two. An operator's
+    order is such a change as well: what was asked for stays asked for. A deletion forgets what was before it. There are never
+    more of them than columns, and two.
     """
     kept: list[Change] = []
     told: set[str] = set()
+    asked = False
     for change in reversed(changes):
-        if not kept or not told.issuperset(change.values):
+        orders = change.source is Source.OPERATOR and not asked
+        if not kept or orders or not told.issuperset(change.values):
             kept.append(change)
+            asked = asked or orders
         told.update(change.values)
+        if change.kind is ChangeKind.DELETE:
+            break
     return kept[::-1]
 
 

@@ -13,12 +13,13 @@ import structlog
 
 from adapters.emulator.errors import RecordRefused
 from adapters.memory.database import MemoryDatabase, Written
-from daemon.domain.change import Change, ChangeState
+from daemon.domain.change import Change, ChangeState, Source
 from daemon.domain.failure import DatabaseFailedError
 from daemon.domain.link import Link, LinkState
 from daemon.domain.mapping import Kind, Step
 from daemon.domain.value import Value, Values
 from daemon.flow.parts import Skew
+from daemon.reconcile.turns import TAKE_TURNS
 from tests.simulation import steps, weather
 from tests.simulation.clockwork import START, LoopClock, StuckError, VirtualLoop
 from tests.simulation.org_side import OrgSide
@@ -371,10 +372,12 @@ class Play:
         return False
 
     def _wake_parked(self) -> bool:
-        """The hour in which what is parked is tried again has passed."""
+        """The hour in which what is parked is tried again has passed. What rests for as long is tried again by an operator instead."""
         for number, change in self.database.changes.items():
             if change.due is not None:
-                self.database.changes[number] = replace(change, due=self.database.now())
+                due = replace(change, due=self.database.now())
+                asked = replace(due, state=ChangeState.PENDING, source=Source.OPERATOR)
+                self.database.changes[number] = asked if change.code == TAKE_TURNS else due
         self.database.ring()
         return True
 

@@ -15,6 +15,7 @@ import asyncpg
 
 from adapters.emulator import Emulator, EmulatorOptions
 from adapters.emulator.org import Org
+from adapters.emulator.soql.parse import parse
 from adapters.memory.meter import MemoryMeter
 from adapters.postgres.actions import PostgresOutbox
 from adapters.postgres.comparing import PostgresComparisons
@@ -313,9 +314,10 @@ class Road:
 
     async def in_step(self, *, unless: Iterable[str] = ()) -> None:
         """Every linked pair agrees, with its base, on every field that travels both ways; `unless` names exceptions."""
-        for link in await self.links():
-            if link.state.value == "linked":
-                await self._agrees(link, frozenset(unless))
+        linked = [link for link in await self.links() if link.state.value == "linked"]
+        assert linked, "there is no pair that could agree"
+        for link in linked:
+            await self._agrees(link, frozenset(unless))
 
     async def _agrees(self, link: Link, exceptions: frozenset[str]) -> None:
         step = self.steps.by_name[link.step]
@@ -407,6 +409,8 @@ async def open_road(databases: Databases, folder: Path, keys: Path, *steps: Step
 
 
 async def _emulator(stack: AsyncExitStack, folder: Path, keys: Path) -> Emulator:
+    # The grammar of queries is compiled once, for a second or more: by a later query it would silence a stream that is followed.
+    parse("SELECT Id FROM Account")
     seed = folder / "seed.json"
     seed.write_text(SEED, "utf-8")
     emulator = Emulator(EmulatorOptions(seed_file=seed, key_directory=keys, hold_seconds=0.4, random_seed=7))

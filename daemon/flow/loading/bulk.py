@@ -19,6 +19,7 @@ from daemon.domain.failure import CallFailedError, DatabaseFailedError, Failure,
 from daemon.domain.link import LinkState
 from daemon.domain.mapping import IdentifyKind, Step
 from daemon.domain.side import Side
+from daemon.flow.doubts import created_in_doubt
 from daemon.flow.loading.batch import Batch, Gatherer
 from daemon.flow.loading.lane import plain
 from daemon.flow.loading.outcomes import Tally, Witness, told
@@ -219,7 +220,8 @@ class _Reading:
                     if met.setdefault(text, index) != index:
                         found |= {index, met[text]}
             if rule.kind is IdentifyKind.EXTERNAL_ID:
-                doubted = await unit.creates_in_doubt(self._step.name, rule.salesforce)
+                made = await created_in_doubt(unit, self._parts.steps, self._step.object)
+                doubted = made.get(rule.salesforce, frozenset())
                 found |= {index for index, text in wanted.items() if text in doubted}
         return found
 

@@ -6,6 +6,7 @@ from daemon.domain.change import Change, ChangeKind, Source
 from daemon.domain.link import Link, LinkState
 from daemon.domain.mapping import Step
 from daemon.domain.side import Side
+from daemon.flow.doubts import created_in_doubt, is_among
 from daemon.flow.inbound import canonical, covers
 from daemon.flow.observation import Observation
 from daemon.flow.parts import Parts
@@ -20,7 +21,7 @@ async def settle_page(parts: Parts, unit: Unit, step: Step, source: Source, page
     ids = [record.id for record in page]
     links = await unit.links_of_records(ids)
     behind = await unit.unsettled_records(ids)
-    doubted = await _made_in_doubt(unit, step)
+    doubted = await created_in_doubt(unit, parts.steps, step.object)
     observations: list[Observation] = []
     again: list[Change] = []
     for record in page:
@@ -28,7 +29,7 @@ async def settle_page(parts: Parts, unit: Unit, step: Step, source: Source, page
         if record.id in behind or (link is not None and link.step != step.name):
             continue
         judged = _judge(step, link, record)
-        if link is None and doubted and external_id(step, record) in doubted:
+        if link is None and is_among(doubted, record.values):
             judged = (
                 Worth.UNDECIDABLE
             )  # a create of ours without an answer: whoever resolves it reads the record
@@ -50,17 +51,6 @@ async def settle_page(parts: Parts, unit: Unit, step: Step, source: Source, page
             )
     await settle(parts, unit, observations)
     await unit.store_changes(again)
-
-
-async def _made_in_doubt(unit: Unit, step: Step) -> frozenset[str]:
-    rule = step.external_id
-    return frozenset() if rule is None else await unit.creates_in_doubt(step.name, rule.salesforce)
-
-
-def external_id(step: Step, record: Record) -> str | None:
-    """What a record holds in the field that makes creates idempotent."""
-    raw = record.values.get(step.external_id.salesforce) if step.external_id is not None else None
-    return None if raw is None else str(raw)
 
 
 def _judge(step: Step, link: Link | None, record: Record) -> Worth:

@@ -16,7 +16,7 @@ from daemon.ports.salesforce import RecordWrite, WriteResult
 from daemon.reconcile.pace import MOST_TRIES, UNANSWERED
 from tests.integration.flow.conftest import MakeRoad
 from tests.integration.flow.scenes import paired_company
-from tests.support.road import Road
+from tests.support.road import Road, shift
 from tests.support.road_steps import COMPANIES, PEOPLE
 
 AT_ONCE = Retry(first=timedelta(0), maximum=timedelta(0))
@@ -312,3 +312,59 @@ async def test_an_update_that_is_never_answered_is_parked_and_its_record_stays_i
     assert road.record("Account", sf_id)["Name"] == "bad name"
     await road.in_step()
     await road.quiet()
+
+
+class Away(Between):
+    """Salesforce turns every request away."""
+
+    def __init__(self, road: Road) -> None:
+        super().__init__(road, None)
+        self.calls: list[tuple[str, int]] = []
+
+    async def write(
+        self, name: str, fields: Sequence[str], writes: Sequence[RecordWrite]
+    ) -> list[WriteResult]:
+        self.calls.append((writes[0].call[0], len(writes)))
+        failure = Failure(FailureKind.TRANSIENT, Reason.TRANSPORT, "SERVER_UNAVAILABLE", "away", "wait")
+        return [WriteResult(id=write.id, failure=failure, shared=True) for write in writes]
+
+
+@pytest.mark.parametrize(("most", "learned"), [(200, 200), (8, 4)])
+async def test_a_request_that_is_small_by_its_kind_says_nothing_of_larger_ones_when_it_is_turned_away(
+    make_road: MakeRoad, most: int, learned: int
+) -> None:
+    road = await make_road(replace(COMPANIES_AT_ONCE, batch_size=most))
+    await _companies(road, 3, 1)
+    await road.settle()
+    shift(road, 5)
+    away = Away(road)
+    road.reborn(records=away)
+    await road.app.execute("UPDATE app.company SET phone = '9'")
+    await road.worker.round()
+    assert away.calls == [("conditional", 3)]
+    assert road.meter.gauged("isthmus_batch_size", object="Account") == learned
+
+
+async def test_what_says_until_when_it_waits_waits_no_longer(
+    make_road: MakeRoad, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A write that needs to know something of Salesforce first, while nothing can be asked for a moment."""
+    road = await make_road(COMPANIES)
+
+    class Shut(Between):
+        async def write(
+            self, name: str, fields: Sequence[str], writes: Sequence[RecordWrite]
+        ) -> list[WriteResult]:
+            until = road.parts.clock.now() + timedelta(seconds=20)
+            failure = Failure(
+                FailureKind.TRANSIENT, Reason.TRANSPORT, "CIRCUIT_OPEN", "shut", "", until=until
+            )
+            return [WriteResult(id=w.id, failure=failure, shared=True, untried=True) for w in writes]
+
+    road.reborn(records=Shut(road, None))
+    await road.insert("company", name="Acme")
+    await road.worker.round()
+    (change,) = await road.changes()
+    assert (change["state"], change["attempts"], change["code"]) == ("pending", 0, "CIRCUIT_OPEN")
+    assert change["due"] <= road.parts.database_now() + timedelta(seconds=25)
+    assert "writes_barred" not in capsys.readouterr().out

@@ -364,24 +364,118 @@ async def test_children_find_their_parents_and_what_a_cell_cannot_say_goes_by_it
     await road.in_step()
 
 
-async def test_while_it_is_unknown_whether_a_job_left_behind_has_ended_nothing_is_written(
-    make_road: MakeRoad,
+@pytest.mark.parametrize(
+    "answer", [{"status": 503}, {"action": "answer", "status": 404, "body": "<html>no such site"}]
+)
+async def test_while_it_is_unknown_whether_a_job_left_behind_has_ended_only_what_is_in_doubt_waits(
+    make_road: MakeRoad, monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]
 ) -> None:
-    road = await make_road(COMPANIES)
-    lane = in_bulk(road, Meddled(road, before=death))
+    monkeypatch.setattr(bulk_jobs, "FIRST_PAUSE", 0.0)
+    road = await make_road(COMPANIES_AT_ONCE)
+    lane = in_bulk(road, Meddled(road, after=death))
+    await insert(road, MANY)
+    with pytest.raises(DeathError):
+        await work(road, lane)
+    assert len(road.org.rows("Account")) == MANY
+    road.reborn()
+    lane = in_bulk(road)
+    await road.insert("company", name="Later")
+    await road.update("company", "1", name="Edited meanwhile")
+    await road.control.post("faults", method="GET", path="/jobs/ingest/", **answer)
+    with capture_logs() as logs:
+        for _ in range(3):
+            await road.app.execute("UPDATE isthmus.change SET due = NULL")
+            await road.worker.round()
+        await road.listen()
+        await road.worker.round()
+    told = [entry for entry in logs if entry["event"] == "bulk_write_left_behind"]
+    assert told
+    assert all(not entry["ended"] and "bulk_write_job" in entry["advice"] for entry in told)
+    with pytest.raises(CallFailedError):
+        lane.ended()
+    assert [link.key for link in await road.links()] == [str(MANY + 1)], "the rest goes on"
+    sent = [change for change in await road.changes() if change["state"] == "sent"]
+    assert len(sent) == MANY
+    await insert(road, MANY)
+    await work(road, lane)
+    assert len(road.org.rows("Account")) == 2 * MANY + 1
+    assert len(await ingest_jobs_behind(road)) == 1, "no other job is started meanwhile"
+    await road.control.delete("faults")
+    for _ in range(3):
+        await road.app.execute("UPDATE isthmus.change SET due = NULL")
+        await settle(road, lane)
+    lane.ended()
+    assert len(road.org.rows("Account")) == 2 * MANY + 1
+    assert road.record("Account", (await road.link("companies", "1")).sf_id)["Name"] == "Edited meanwhile"
+    await road.in_step()
+    await road.quiet()
+
+
+async def ingest_jobs_behind(road: Road) -> set[str]:
+    """The jobs that were made, by the calls that gave them their rows."""
+    return {call for call in await road.calls() if call.startswith("PUT") and "/jobs/ingest" in call}
+
+
+async def test_a_job_of_which_nothing_is_heard_at_its_deadline_counts_as_left_behind(
+    make_road: MakeRoad, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk_jobs, "FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(bulk_jobs, "JOB_SECONDS", 0.1)
+    road = await make_road(COMPANIES_AT_ONCE)
+    lane = in_bulk(road)
+    await road.control.post("switches", bulk_steps=10**6)
+    await road.control.post(
+        "faults",
+        method="GET",
+        path="/jobs/ingest/",
+        status=403,
+        code="INSUFFICIENT_ACCESS",
+        message="not yours",
+    )
+    await insert(road, MANY)
+    await hand_over(road, lane)
+    async with asyncio.timeout(20):
+        await lane.work_off()
+    await road.insert("company", name="Later")
+    await road.app.execute("UPDATE isthmus.change SET due = NULL")
+    await work(road, lane)
+    assert [record["Name"] for record in road.org.rows("Account")] == ["Later"]
+    with pytest.raises(CallFailedError):
+        lane.ended()
+    await road.control.delete("faults")
+    for _ in range(3):
+        await road.app.execute("UPDATE isthmus.change SET due = NULL")
+        await settle(road, lane)
+    assert len(road.org.rows("Account")) == MANY + 1
+    await road.in_step()
+    await road.quiet()
+
+
+async def test_a_job_left_behind_that_an_operator_has_forgotten_holds_nothing(
+    make_road: MakeRoad, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk_jobs, "FIRST_PAUSE", 0.0)
+    road = await make_road(COMPANIES_AT_ONCE)
+    lane = in_bulk(road, Meddled(road, after=death))
     await insert(road, MANY)
     with pytest.raises(DeathError):
         await work(road, lane)
     road.reborn()
-    in_bulk(road)
-    await road.insert("company", name="Later")
-    await road.control.post("faults", method="GET", path="/jobs/ingest/", status=503)
-    with pytest.raises(CallFailedError):
+    lane = in_bulk(road)
+    await road.control.post(
+        "faults", path="/jobs/ingest/", status=403, code="INSUFFICIENT_ACCESS", message="not yours"
+    )
+    with capture_logs() as logs:
         await road.worker.round()
-    assert road.org.rows("Account") == []
-    await road.control.delete("faults")
-    await road.worker.round()
-    assert {job["state"] for job in await ingest_jobs(road)} == {"Aborted"}
+    (told,) = [entry for entry in logs if entry["event"] == "bulk_write_left_behind"]
+    statement = told["advice"].rpartition(": ")[2]
+    await road.app.execute(statement)
+    for _ in range(3):
+        await road.app.execute("UPDATE isthmus.change SET due = NULL")
+        await settle(road, lane)
+    assert len(road.org.rows("Account")) == MANY
+    await road.in_step()
+    await road.quiet()
 
 
 @pytest.mark.requirement("S4-03")

@@ -96,7 +96,7 @@ async def test_deletes_that_are_kept_back_break_the_link(make_road: MakeRoad) ->
     await road.quiet()
 
 
-@pytest.mark.parametrize("gone", ["salesforce", "postgres"])
+@pytest.mark.parametrize("gone", ["salesforce", "postgres", "postgres, edited before"])
 async def test_a_mass_delete_is_stopped_until_somebody_asks_for_it(make_road: MakeRoad, gone: str) -> None:
     road = await make_road(replace(COMPANIES, delete_guard=DeleteGuard(max_count=3, max_ratio=0.0)))
     for number in range(6):
@@ -107,6 +107,8 @@ async def test_a_mass_delete_is_stopped_until_somebody_asks_for_it(make_road: Ma
         for record in road.org.rows("Account"):
             road.org.delete("Account", str(record["Id"]))
     else:
+        if "edited" in gone:
+            await road.app.execute("UPDATE app.company SET phone = '2'")
         await road.app.execute("DELETE FROM app.company")
     await road.settle()
     assert len(await road.rows("company") if gone == "salesforce" else road.org.rows("Account")) == 6

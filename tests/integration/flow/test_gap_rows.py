@@ -230,6 +230,26 @@ async def test_a_stream_that_tells_is_left_alone(make_road: MakeRoad) -> None:
     assert (await looking.look(), ended, await gaps(road, "id")) == (0, [], [])
 
 
+async def test_what_a_former_process_was_told_is_read_again_and_is_no_silence(make_road: MakeRoad) -> None:
+    road = await make_road(COMPANIES)
+    key, sf_id = await paired_company(road)
+    road.parts.heard.following = False  # it is read, and written by Collections
+    await road.update("company", key, phone="2")
+    await road.settle()
+    newest = road.parts.heard.newest("Account")
+    assert newest is not None
+    assert road.record("Account", sf_id)["Phone"] == "2"
+    road.reborn()
+    road.parts.heard.begin(newest)
+    shift(road, GRACE)
+    by_salesforce(road)
+    looking, ended = watch(road)
+    assert (await looking.look(), ended, await gaps(road, "id")) == (0, [], [])
+    assert [change["kind"] for change in await road.changes()] == ["reread"]
+    await road.settle()
+    await road.quiet()
+
+
 async def test_stamps_that_move_without_an_event_change_nothing(make_road: MakeRoad) -> None:
     road = await make_road(COMPANIES)
     _, sf_id = await paired_company(road)

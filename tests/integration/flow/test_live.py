@@ -49,6 +49,22 @@ async def test_an_update_in_postgres_is_one_call_and_its_echo_none(make_road: Ma
     await road.quiet()
 
 
+async def test_a_long_text_that_is_told_as_a_difference_is_read(make_road: MakeRoad) -> None:
+    """The event names the field and does not carry its value; whatever else it says is known already."""
+    road = await make_road(with_fields(COMPANIES, field("Description", "industry")))
+    key, sf_id = await paired_company(road)
+    lines = [f"line {number} of a long text" for number in range(60)]
+    road.org.update("Account", sf_id, {"Description": "\n".join(lines)})
+    await road.settle()
+    await road.control.post("switches", large_text_diffs=True)
+    lines[7] = "another line"
+    road.org.update("Account", sf_id, {"Description": "\n".join(lines)})
+    await road.settle()
+    assert (await road.row("company", key) or {})["industry"] == "\n".join(lines)
+    await road.in_step()
+    await road.quiet()
+
+
 async def test_an_update_in_salesforce_is_no_call_at_all(make_road: MakeRoad) -> None:
     road = await make_road(COMPANIES)
     key, sf_id = await paired_company(road)

@@ -9,6 +9,7 @@ from daemon.domain.side import Direction
 from daemon.operations import linking, record, record_requests
 from daemon.operations.linking import Parting
 from tests.integration.flow.conftest import MakeRoad
+from tests.support.road import shift
 from tests.support.road_steps import COMPANIES
 
 ON_REQUEST = replace(COMPANIES, on_request=True)
@@ -41,6 +42,50 @@ async def test_a_row_makes_nothing_until_an_operator_pushes_it(make_road: MakeRo
     assert [link.key for link in await road.links()] == [key], f"{other} was never asked for"
     acts = await road.app.fetch("SELECT operator, action FROM isthmus.command")
     assert [tuple(act) for act in acts] == [("ann", "push")]
+
+
+async def test_an_edit_that_is_tried_again_asks_for_no_record_once_its_pair_is_forgotten(
+    make_road: MakeRoad,
+) -> None:
+    road = await make_road(replace(ON_REQUEST, identify=()))
+    key = await road.insert("company", name="Acme", phone="1")
+    await road.settle()
+    await record_requests.push(road.office, "companies", key, "ann")
+    await road.settle()
+    shift(road, 5)
+    await road.update("company", key, phone="2" * 41)
+    await road.settle()
+    (parked,) = await road.changes()
+    assert parked["state"] == "parked"
+    await road.inspection.retry(ids=[parked["id"]], operator="ann")
+    await road.settle()
+    assert [change["state"] for change in await road.changes()] == ["parked"]
+    link = await road.link("companies", key)
+    await linking.remove(road.office, link.id, parting=Parting.FORGET, operator="ann")
+    await road.update("company", key, phone="2")
+    await road.app.execute("UPDATE isthmus.change SET due = NULL, state = 'pending'")
+    await road.settle()
+    assert len(road.org.rows("Account")) == 1, "nobody asked for another one"
+    assert await road.links() == []
+
+
+async def test_an_order_is_not_forgotten_for_an_edit_of_its_row_while_salesforce_is_away(
+    make_road: MakeRoad,
+) -> None:
+    road = await make_road(ON_REQUEST)
+    key = await road.insert("company", name="Acme", phone="1")
+    await road.settle()
+    await record_requests.push(road.office, "companies", key, "ann")
+    await road.update("company", key, phone="2")
+    await road.control.fault(
+        path="/composite/sobjects", status=503, code="SERVER_UNAVAILABLE", message="in a moment"
+    )
+    await road.worker.round()
+    assert road.org.rows("Account") == []
+    await road.app.execute("UPDATE isthmus.change SET due = NULL")
+    await road.settle()
+    assert [account["Phone"] for account in road.org.rows("Account")] == ["2"]
+    await road.quiet()
 
 
 @pytest.mark.requirement("S0-03")

@@ -1,8 +1,9 @@
 """A step in and a step out over one table and one object: two steps for the operator, one set of links for the daemon."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -14,7 +15,11 @@ from daemon.domain.mapping import Step
 from daemon.domain.side import Direction
 from daemon.flow.capture_faults import CaptureFaults
 from daemon.flow.drift.watch import SchemaWatch
+from daemon.operations import guard
+from daemon.operations.endpoints import endpoints
 from daemon.operations.status import status
+from daemon.ports.api import ApiRequest
+from daemon.settings.errors import SettingsError
 from daemon.settings.load import loads
 from daemon.settings.models import Settings
 from daemon.settings.resolution.holding import resolve_holding
@@ -48,6 +53,13 @@ OUT = """\
     fields:
       - { salesforce: Name, postgres: name, mandatory: true }
       - { salesforce: Phone, postgres: phone }
+"""
+SITES = """\
+  - name: sites
+    salesforce: { object: Account }
+    postgres: { table: app.site, updated_at: updated_at, through: { step: companies_out, column: company_id } }
+    direction: push
+    fields: [ { salesforce: Website, postgres: site } ]
 """
 OTHER = """\
   - name: partners
@@ -126,18 +138,9 @@ class Scene:
         assert self.road.record("Account", sf_id)["Phone"] == phone
 
 
-async def scene(make_road: MakeRoad, *steps: str) -> Scene:
-    road = await make_road()
-    await road.app.execute("CREATE TABLE app.told (step text, key text, way text)")
-    settings = written(*steps)
-    found = await in_force(road, settings)
-    await road.database.capture_install(found.ordered)
-    road.reconfigured(*found.ordered)
-    shared = SharedLinks(PostgresSharing(road.pool, road.lease), road.database, KeptFacts(road.pool))
-    await shared.begin(found)
-    await road.load()
-    await road.settle()
-    watch = SchemaWatch(
+def watching(road: Road, settings: Settings, shared: SharedLinks) -> SchemaWatch:
+    """The watch of a process that was started with this file."""
+    return SchemaWatch(
         road.parts,
         road.salesforce.catalogue,
         road.database,
@@ -147,6 +150,23 @@ async def scene(make_road: MakeRoad, *steps: str) -> Scene:
         lambda up, reason: None,
         shared.settle,
     )
+
+
+async def scene(make_road: MakeRoad, *steps: str) -> Scene:
+    road = await make_road()
+    await road.app.execute(
+        "CREATE TABLE app.told (step text, key text, way text);"
+        "CREATE TABLE app.site (id bigint PRIMARY KEY, company_id bigint, site text, updated_at timestamptz DEFAULT clock_timestamp())"
+    )
+    settings = written(*steps)
+    found = await in_force(road, settings)
+    await road.database.capture_install(found.ordered)
+    road.reconfigured(*found.ordered)
+    shared = SharedLinks(PostgresSharing(road.pool, road.lease), road.database, KeptFacts(road.pool))
+    await shared.begin(found)
+    await road.load()
+    await road.settle()
+    watch = watching(road, settings, shared)
     await watch.look()
     sides = SimpleNamespace(database=road.database, pool=road.pool)
     daemon = SimpleNamespace(
@@ -203,6 +223,60 @@ async def test_each_is_told_under_its_own_name(make_road: MakeRoad) -> None:
     told = {tuple(row) for row in await here.road.app.fetch("SELECT step, key, way FROM app.told")}
     assert told == {("companies_in", key, "pull"), ("companies_out", key, "push")}
     assert here.road.office.step("companies_out") is here.road.office.step("companies_in")
+
+
+async def asked(road: Road, method: str, route: str, **given: Any) -> Any:
+    """What a route answers an operator."""
+    [found] = [e for e in endpoints(road.office) if (e.method, e.path) == (method, f"/api/v1{route}")]
+    request = {"path": {}, "query": {}, "body": {}, **given}
+    return (await found.handle(ApiRequest(operator="ann", **request))).body
+
+
+@pytest.mark.parametrize(("name", "other"), [("companies_in", "push"), ("companies_out", "pull")])
+async def test_a_page_about_one_of_them_is_full_as_long_as_there_is_more(
+    make_road: MakeRoad, name: str, other: str
+) -> None:
+    here = await scene(make_road, IN, OUT)
+    key, sf_id = await here.company()
+    for number in range(2):
+        await here.comes_in(key, sf_id, ("Warm", "Cold")[number])
+        await here.goes_out(key, sf_id, str(number))
+    expected = [entry for entry in await here.road.journal() if entry["direction"] != other]
+    pages: list[list[dict[str, Any]]] = []
+    query = {"step": name, "limit": "1"}
+    while query:
+        page = await asked(here.road, "GET", "/log", query=query)
+        pages.append(page["items"])
+        query = {**query, "cursor": page["next"]} if page["next"] is not None else {}
+    assert [len(items) for items in pages] == [1] * len(expected)
+    assert {item["step"] for items in pages for item in items if item["direction"] != "none"} == {name}
+
+
+async def test_what_is_parked_of_one_of_them_is_listed_and_retried_by_its_name_alone(
+    make_road: MakeRoad,
+) -> None:
+    here = await scene(make_road, IN, OUT)
+    key, sf_id = await here.company()
+    await here.road.app.execute("ALTER TABLE app.company ADD CHECK (rating <> 'bad')")
+    rule = {"object": "Account", "field": "Phone", "value": "bad", "message": "No"}
+    await here.road.control.post("validation-rules", **rule)
+    shift(here.road, LATER)
+    here.road.org.update("Account", sf_id, {"Rating": "bad"})
+    await here.road.settle()
+    second = await here.road.insert("company", name="Second", phone="bad")
+    await here.road.settle()
+    listed = {
+        name: [
+            (item["direction"], item["key"])
+            for item in (await asked(here.road, "GET", "/parked", query={"step": name}))["items"]
+        ]
+        for name in ("companies_in", "companies_out")
+    }
+    assert listed == {"companies_in": [("pull", key)], "companies_out": [("push", second)]}
+    retried = await asked(here.road, "POST", "/parked:retry", body={"step": "companies_out"})
+    assert retried == {"retried": 1}
+    states = {change["side"]: change["state"] for change in await here.road.changes()}
+    assert states == {"salesforce": "parked", "postgres": "pending"}
 
 
 @pytest.mark.requirement("S1-54", "S1-57")
@@ -380,3 +454,59 @@ async def test_what_capture_missed_is_made_good_by_the_one_that_stays(make_road:
     await CaptureFaults(road.parts).make_good()
     await road.settle()
     assert road.record("Account", sf_id)["Phone"] == "5"
+
+
+async def test_a_filter_that_is_dropped_as_the_other_step_goes_takes_in_what_it_left_out(
+    make_road: MakeRoad,
+) -> None:
+    filtered = OUT.replace(
+        "direction: push\n", "direction: push\n    push: { filter: { sql: \"phone <> '0'\" } }\n"
+    )
+    here = await scene(make_road, IN, filtered)
+    road = here.road
+    await road.insert("company", name="Left out", phone="0", ext_id="k")
+    await road.settle()
+    assert road.org.rows("Account") == []
+    await here.restart(OUT)
+    assert here.step.name == "companies_out"
+    await watching(road, written(OUT), here.shared).look()
+    await road.settle()
+    assert [record["Name"] for record in road.org.rows("Account")] == ["Left out"]
+    assert await road.changes() == []
+
+
+async def test_what_an_operator_lets_pass_the_guard_passes_under_the_other_name(make_road: MakeRoad) -> None:
+    here = await scene(make_road, IN, OUT)
+    road = here.road
+    first, _ = await here.company()
+    await guard.allow(road.office, "companies_in", 5, timedelta(hours=1), "ann")
+    await road.delete("company", first)
+    await road.settle()
+    await here.reload(OUT)
+    permits = await road.app.fetch("SELECT step, amount FROM isthmus.delete_permit")
+    assert [tuple(row) for row in permits] == [("companies_out", 4)], "one of them has passed"
+    await here.reload(IN, OUT)
+    permits = await road.app.fetch("SELECT step, amount FROM isthmus.delete_permit")
+    assert [tuple(row) for row in permits] == [("companies_in", 4)]
+
+
+@pytest.mark.parametrize("left", [(IN, OUT, SITES), (OUT, SITES)], ids=["both", "the step out alone"])
+async def test_another_table_speaks_for_the_records_of_the_step_out(
+    make_road: MakeRoad, left: tuple[str, ...]
+) -> None:
+    here = await scene(make_road, IN, OUT, SITES)
+    key, sf_id = await here.company()
+    if left != (IN, OUT, SITES):
+        await here.reload(*left)
+    shift(here.road, LATER)
+    await here.road.app.execute("INSERT INTO app.site VALUES (1, $1, 'https://acme.example')", int(key))
+    await here.road.settle()
+    assert here.road.record("Account", sf_id)["Website"] == "https://acme.example"
+    await here.goes_out(key, sf_id)
+    assert await here.road.changes() == []
+
+
+def test_no_table_speaks_for_the_records_of_the_step_in() -> None:
+    with pytest.raises(SettingsError) as refused:
+        written(IN, OUT, SITES.replace("companies_out", "companies_in"))
+    assert ["only pulls" in problem.what for problem in refused.value.problems] == [True]

@@ -10,7 +10,16 @@ from daemon.domain.policy import Policy
 from tests.integration.flow.conftest import MakeRoad
 from tests.integration.flow.scenes import paired_company, the_link
 from tests.support.road import Road, shift
-from tests.support.road_steps import COMPANIES, all_by, by_field, field, policy, with_fields
+from tests.support.road_steps import (
+    COMPANIES,
+    PEOPLE,
+    all_by,
+    by_field,
+    field,
+    policy,
+    with_field,
+    with_fields,
+)
 
 LOST = {"action": "drop_reply", "path": "/composite"}
 NEVER = {"action": "answer", "status": 504, "path": "/composite", "body": "gateway"}
@@ -105,6 +114,42 @@ async def test_a_create_in_doubt_that_was_parked_is_sent_again_by_a_persons_word
     await road.work()
     assert [account.get("Phone") for account in road.org.rows("Account")] == [None, "2"]
     assert await road.changes() == []
+
+
+async def test_a_create_in_doubt_that_has_to_wait_for_a_parent_by_now_is_in_doubt_all_the_same(
+    make_road: MakeRoad,
+) -> None:
+    people = with_field(replace(PEOPLE, identify=()), "AccountId", mandatory=True)
+    road = await make_road(with_field(COMPANIES, "Name", mandatory=True), people)
+    first = await road.insert("company", name="First")
+    await road.settle()
+    key = await road.insert("person", last_name="Hill", company=int(first))
+    await road.control.fault(**{**LOST, "path": "/composite/sobjects"})
+    await road.worker.round()
+    second = await road.insert("company", phone="1")  # nothing that Salesforce would take, for now
+    await road.update("person", key, company=int(second))
+    await road.work()
+    await road.update("company", second, name="Second")
+    for _ in range(2):
+        await road.app.execute("UPDATE isthmus.change SET due = now() WHERE due IS NOT NULL")
+        await road.work()
+    assert len(road.org.rows("Contact")) == 1, "the create was repeated"
+    assert {(c["state"], c["code"]) for c in await road.changes()} == {("parked", "create_in_doubt")}
+
+
+async def test_a_persons_word_has_a_create_in_doubt_sent_once(make_road: MakeRoad) -> None:
+    road = await make_road(replace(COMPANIES, identify=()))
+    lost = {**LOST, "path": "/composite/sobjects"}
+    await road.control.fault(**lost)
+    await road.insert("company", name="Acme")
+    await road.work()
+    await road.control.fault(**lost)
+    assert await road.inspection.retry(code="create_in_doubt", operator="ann") == 1
+    for _ in range(3):
+        await road.work()
+        await road.app.execute("UPDATE isthmus.change SET due = now() WHERE due IS NOT NULL")
+    assert len(road.org.rows("Account")) == 2, "one for each word"
+    assert [(c["state"], c["code"]) for c in await road.changes()] == [("parked", "create_in_doubt")]
 
 
 @each_step
@@ -202,6 +247,23 @@ async def test_what_automation_makes_of_a_batch_comes_back(make_road: MakeRoad) 
     await road.app.execute("UPDATE app.company SET phone = phone || '0'")
     await road.settle()
     assert {row["website"] for row in await road.rows("company")} == {f"www.{n}0.example" for n in range(30)}
+    await road.in_step()
+    await road.quiet()
+
+
+@pytest.mark.parametrize("more", ["", ", website = 'www.' || id"])
+async def test_what_automation_takes_back_in_the_same_save_is_found(make_road: MakeRoad, more: str) -> None:
+    """No field of the event tells of it: the record's value is after the save what it was before."""
+    road = await make_road(COMPANIES)
+    for number in range(30):
+        await road.insert("company", name=f"Company {number}", phone="agreed")
+    await road.settle()
+    await road.control.post("automation", object="Account", field="Phone", template="agreed")
+    shift(road, 5)
+    await road.app.execute(f"UPDATE app.company SET phone = 'ours'{more}")
+    await road.settle()
+    assert {row["phone"] for row in await road.rows("company")} == {"agreed"}
+    assert all(bool(more) is (row["website"] is not None) for row in await road.rows("company"))
     await road.in_step()
     await road.quiet()
 

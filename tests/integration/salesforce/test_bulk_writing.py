@@ -96,7 +96,21 @@ async def test_a_job_that_is_gone_says_nothing_of_its_records(
     (result,) = await salesforce.bulk_writer.outcome(job, writes, soon(salesforce))
     assert result.failure is not None
     assert result.failure.kind is FailureKind.UNKNOWN_OUTCOME
-    await salesforce.bulk_writer.end(job)
+    assert await salesforce.bulk_writer.end(job)
+
+
+async def test_a_page_that_somebody_in_between_answers_with_does_not_say_that_a_job_is_gone(
+    salesforce: Salesforce, control: Control
+) -> None:
+    writes = [create("k", Name="N")]
+    job = await salesforce.bulk_writer.prepare("Account", writes)
+    await control.fault(
+        action="answer", method="GET", path=f"/jobs/ingest/{job}", status=404, body="<html>not found"
+    )
+    with pytest.raises(CallFailedError):
+        await salesforce.bulk_writer.outcome(job, writes, soon(salesforce))
+    (result,) = await salesforce.bulk_writer.outcome(job, writes, soon(salesforce))
+    assert result.created
 
 
 async def test_limits_of_automation_are_no_fault_of_one_record(

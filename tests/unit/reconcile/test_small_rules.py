@@ -1,18 +1,19 @@
 """The fence, the fold, identity, remedies and times: one table each."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from daemon.domain.change import Change, ChangeKind, Source
 from daemon.domain.failure import FailureKind
-from daemon.domain.link import UNKNOWN_OUTCOME, Link, LinkOrigin
+from daemon.domain.link import UNKNOWN_OUTCOME, Link, LinkOrigin, Window
 from daemon.domain.mapping import Identify, IdentifyKind, Normalise, Retry
 from daemon.domain.plan import Hold
 from daemon.domain.policy import ConflictRule, Policy
 from daemon.domain.side import Side
 from daemon.domain.value import Value, Values
-from daemon.reconcile.fence import Worth, may_write_blind, worth
+from daemon.reconcile.fence import Worth, leaves_open, may_write_blind, worth
 from daemon.reconcile.fold import fold, lasting
 from daemon.reconcile.identify import Candidates, Match, choose, normalised
 from daemon.reconcile.remedy import PARKED_RETRY, REMEDIES, NextTry, Remedy, backoff, next_try
@@ -50,6 +51,35 @@ def test_rule_4_what_an_observation_is_worth(
     seen: datetime | None, own: datetime | None, second: int, values: dict[str, Value], expected: Worth
 ) -> None:
     assert worth(linked(seen, own), at(second), values) is expected
+
+
+BOTH = Window(at(5), at(8), {"A": "x", "B": "x"}, {"A": "y", "B": "z"})
+ONE = Window(at(6), at(9), {"A": "y"}, {"A": "w"})
+NOTHING = Window(at(5), at(8), {"A": "x"}, {"A": "x"})
+NO_WRITE = Window(at(5), at(8), {}, {"A": "q"})
+
+
+@pytest.mark.parametrize(
+    ("windows", "seen", "second", "told", "expected"),
+    [
+        ((BOTH,), at(5), 7, {"A", "B", "LastModifiedDate"}, False),
+        ((BOTH,), at(5), 7, {"B", "LastModifiedDate"}, True),
+        ((BOTH,), at(5), 7, {"LastModifiedDate"}, True),
+        ((BOTH,), None, 7, {"B"}, True),
+        ((BOTH,), at(7), 7, {"B"}, False),  # the record was read since
+        ((BOTH,), at(5), 9, {"B"}, False),  # somebody else's, later
+        ((BOTH, ONE), at(5), 7, {"A"}, False),  # all that one of them changed
+        ((BOTH, ONE), at(5), 7, {"B"}, True),
+        ((NOTHING,), at(5), 7, set(), False),  # the record held that before
+        ((NO_WRITE,), at(5), 7, set(), False),
+        ((), at(5), 7, set(), False),
+    ],
+)
+def test_an_event_that_does_not_name_what_a_write_changed_leaves_it_open(
+    windows: tuple[Window, ...], seen: datetime | None, second: int, told: set[str], expected: bool
+) -> None:
+    link = replace(linked(seen, at(6)), windows=windows)
+    assert leaves_open(link, at(second), told) is expected
 
 
 @pytest.mark.parametrize(
@@ -120,6 +150,22 @@ def test_of_waiting_changes_those_last_that_alone_tell_when_a_column_was_changed
         change(ChangeKind.UPDATE, number, values=dict.fromkeys(named)) for number, named in enumerate(columns)
     ]
     assert lasting(changes) == [changes[number] for number in kept]
+
+
+def test_a_deletion_that_waits_forgets_what_was_before_it() -> None:
+    edit = change(ChangeKind.UPDATE, 0, values={"a": 1})
+    gone, back = change(ChangeKind.DELETE, 1), change(ChangeKind.CREATE, 2, values={"b": 1})
+    assert lasting([edit, gone]) == [gone]
+    assert lasting([edit, gone, back]) == [back]
+
+
+def test_an_order_that_waits_is_not_forgotten_for_an_edit_after_it() -> None:
+    order = replace(change(ChangeKind.CREATE, 0), source=Source.OPERATOR)
+    again = replace(order, at=at(1))
+    edit = change(ChangeKind.UPDATE, 2, values={"a": 1})
+    assert lasting([order, edit]) == [order, edit]
+    assert lasting([order, again, edit]) == [again, edit]
+    assert lasting([order, again]) == [again]
 
 
 def test_a_delete_and_a_whole_record_forget_what_was_before() -> None:

@@ -67,6 +67,23 @@ UPDATE isthmus.gap SET step = $2 WHERE step = $1 AND closed_at IS NULL
 -- name: faults_taken_over
 UPDATE isthmus.capture_fault SET step = $2 WHERE step = $1
 
+-- name: permits_taken_over
+WITH former AS (
+    DELETE FROM isthmus.delete_permit WHERE step = $1
+    RETURNING amount, at, until, operator
+),
+remaining AS (
+    SELECT f.amount - (
+        SELECT count(*) FROM isthmus.journal AS j
+        WHERE j.step = $1 AND j.at >= f.at AND j.operation = 'delete' AND j.outcome = 'apply'
+    ) AS amount, f.at, f.until, f.operator
+    FROM former AS f
+)
+INSERT INTO isthmus.delete_permit (step, amount, at, until, operator)
+SELECT $2, r.amount::integer, r.at, r.until, r.operator FROM remaining AS r WHERE r.amount > 0
+ON CONFLICT (step) DO UPDATE
+SET amount = excluded.amount, at = excluded.at, until = excluded.until, operator = excluded.operator
+
 -- name: load_taken_over
 INSERT INTO isthmus.job (kind, step, state, processed, expected, ended_at)
 SELECT j.kind, $2, j.state, j.processed, j.expected, j.ended_at FROM isthmus.job AS j
