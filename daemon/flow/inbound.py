@@ -161,7 +161,7 @@ def _sort_record(
     if link is None or link.state is not LinkState.LINKED:
         _sort_stranger(found, step, link, events, again=again)
         return
-    if any(leaves_open(link, event.at, event.values.keys()) for event in events):
+    if any(is_open(step, link, event.at, event.values) for event in events):
         found.stored += [_stored(step, event, link) for event in events]
         return
     judged = [worth(link, event.at, canonical(step, event.values)) for event in events]
@@ -220,6 +220,17 @@ def _folded(step: Step, events: Sequence[Event]) -> tuple[dict[str, Raw], dict[s
 def covers(step: Step, link: Link) -> bool:
     """Whether every mapped field has a last agreed value: a newly mapped one has to be read once."""
     return all(item.name in link.base for item in step.fields if not item.is_constant)
+
+
+def is_open(step: Step, link: Link, at: datetime, values: Mapping[str, Raw]) -> bool:
+    """Whether only reading the record tells what became of a write of ours that an event made at `at` may be of.
+
+    Fields that do not come in, or that events never carry, are not asked for.
+    """
+    if not link.windows:
+        return False
+    unasked = {item.name for item in step.fields if not (item.direction.pulls and item.in_events)}
+    return leaves_open(link, at, unasked.union(values))
 
 
 def canonical(step: Step, raw: Mapping[str, Raw]) -> dict[str, Value]:

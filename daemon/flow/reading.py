@@ -10,11 +10,11 @@ from daemon.domain.policy import ConvertedLead
 from daemon.domain.value import Raw
 from daemon.flow.cases import Case, made_up
 from daemon.flow.destinations import look_among_siblings, may_name
-from daemon.flow.inbound import canonical, covers
+from daemon.flow.inbound import canonical, covers, is_open
 from daemon.flow.memberships import records_by_references, rule_of
 from daemon.flow.parts import Parts
 from daemon.ports.salesforce import Record
-from daemon.reconcile.fence import Worth, leaves_open, may_write_blind, worth
+from daemon.reconcile.fence import Worth, may_write_blind, worth
 from daemon.reconcile.identify import Candidates, Match, choose, claimed_twice, normalised
 
 BLIND_MOST = 24
@@ -73,7 +73,7 @@ def _says_nothing_new(case: Case) -> bool:
     return all(
         change.kind not in _MUST_READ
         and worth(case.link, change.at, canonical(case.step, change.values)) in quiet
-        and not leaves_open(case.link, change.at, change.values.keys())
+        and not is_open(case.step, case.link, change.at, change.values)
         for change in case.theirs
     )
 

@@ -7,6 +7,7 @@ import pytest
 
 from daemon.domain.mapping import Retry, Step
 from daemon.domain.policy import Policy
+from daemon.domain.side import Direction
 from tests.integration.flow.conftest import MakeRoad
 from tests.integration.flow.scenes import paired_company, the_link
 from tests.support.road import Road, shift
@@ -266,6 +267,24 @@ async def test_what_automation_takes_back_in_the_same_save_is_found(make_road: M
     assert all(bool(more) is (row["website"] is not None) for row in await road.rows("company"))
     await road.in_step()
     await road.quiet()
+
+
+async def test_what_is_only_sent_is_not_read_for_its_event(make_road: MakeRoad) -> None:
+    """Whatever a flow makes of a field that does not come in: each event of our writes would cost a reading."""
+    pushed = tuple(
+        replace(item, direction=Direction.PUSH) if item.name == "Phone" else item for item in COMPANIES.fields
+    )
+    road = await make_road(replace(COMPANIES, fields=pushed))
+    for number in range(30):
+        await road.insert("company", name=f"Company {number}", phone="agreed")
+    await road.settle()
+    await road.control.post("automation", object="Account", field="Phone", template="agreed")
+    shift(road, 5)
+    await road.app.execute("UPDATE app.company SET phone = 'ours', website = 'www.' || id")
+    await road.work()
+    await road.forget_calls()
+    await road.settle()
+    assert await road.calls() == []
 
 
 async def test_a_before_trigger_that_changes_what_we_write_is_heard(make_road: MakeRoad) -> None:
