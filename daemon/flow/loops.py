@@ -5,6 +5,7 @@ against what was written within the last minute (`daemon.flow.turns`, `daemon.re
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Final
 
@@ -14,7 +15,7 @@ from daemon.domain.change import Change, ChangeState, Source
 from daemon.domain.failure import FailureKind
 from daemon.domain.link import Link
 from daemon.domain.mapping import Step
-from daemon.domain.plan import Hold, Operation, Outcome, Plan
+from daemon.domain.plan import Hold, Operation, Outcome, Plan, Write
 from daemon.domain.policy import Owned
 from daemon.domain.side import Direction, Side
 from daemon.domain.value import Value
@@ -43,7 +44,8 @@ def hold_case(parts: Parts, case: Case, local: Sequence[Change]) -> None:
     """
     if case.link is None or any(_ordered(change) for change in case.changes):
         return
-    case.plan, coming = _hold_back(parts, case.step, case.link, case.plan, Side.POSTGRES)
+    coming = written(case.plan, Side.POSTGRES)
+    case.plan, _ = _hold_back(parts, case.step, case.link, case.plan, Side.POSTGRES)
     if not case.ours:
         return
     case.plan, case.loops = _hold_back(parts, case.step, case.link, case.plan, Side.SALESFORCE)
@@ -101,14 +103,20 @@ def _hold_back(
     return held_back(step, plan, side, loops, _hold(step, link, plan, side, loops)), loops
 
 
-def _overrules(case: Case, loops: Mapping[str, Loop]) -> bool:
-    """Whether what is held back from the row would have replaced an edit that might have gone to Salesforce."""
+def _overrules(case: Case, coming: Write | None) -> bool:
+    """Whether what is held back of a write to the row would have replaced an edit that might have gone to Salesforce."""
+    left = written(case.plan, Side.POSTGRES)
+    kept = _names(coming) - _names(left)
     return any(
-        verdict.field in loops
+        verdict.field in kept
         and verdict.postgres != verdict.base
         and case.step.by_name[verdict.field].direction.pushes
         for verdict in case.plan.verdicts
     )
+
+
+def _names(write: Write | None) -> AbstractSet[str]:
+    return write.values.keys() if write is not None else frozenset()
 
 
 def _rest(parts: Parts, step: Step, link: Link, side: Side, loops: Mapping[str, Loop]) -> None:

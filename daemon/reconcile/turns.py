@@ -5,6 +5,7 @@ minute, in one field of one record, are held up as well; whoever changes a value
 """
 
 from collections.abc import Collection, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import groupby, takewhile
@@ -138,8 +139,7 @@ def held_back(step: Step, plan: Plan, side: Side, fields: Collection[str], hold:
     """
     write = written(plan, side)
     assert write is not None
-    units = {_unit(step.by_name[name]) for name in fields}
-    kept = {item.name for item in step.fields if _unit(item) in units}
+    kept = _together(step, plan, fields)
     values = {name: value for name, value in write.values.items() if name not in kept}
     left = replace(write, values=values) if values else None
     plan = replace(
@@ -160,6 +160,17 @@ def held_back(step: Step, plan: Plan, side: Side, fields: Collection[str], hold:
 def written(plan: Plan, side: Side) -> Write | None:
     """What a plan writes to a side."""
     return plan.salesforce if side is Side.SALESFORCE else plan.postgres
+
+
+def _together(step: Step, plan: Plan, fields: Collection[str]) -> AbstractSet[str]:
+    """These fields and all that is written with them or not at all: their groups, and the whole record where one of them goes with it.
+
+    With half of such a record written, what it had won over would be the only edit that is left, and win.
+    """
+    units = {_unit(step.by_name[name]) for name in fields}
+    kept = {item.name for item in step.fields if _unit(item) in units}
+    whole = {verdict.field for verdict in plan.verdicts if verdict.rule is Rule.RECORD}
+    return kept if kept.isdisjoint(whole) else kept | whole
 
 
 def _sent_always(item: Field) -> bool:

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from daemon.domain.mapping import Step
-from daemon.domain.policy import Owned
-from daemon.domain.side import Direction
+from daemon.domain.policy import Owned, Policy
+from daemon.domain.side import Direction, Side
 from daemon.flow.reading import BLIND_MOST
 from daemon.operations.record import explain
 from daemon.reconcile.turns import MOST, TAKE_TURNS
 from tests.integration.flow.conftest import MakeRoad
 from tests.integration.flow.scenes import paired_company
 from tests.support.road import Road, shift
-from tests.support.road_steps import COMPANIES, with_field
+from tests.support.road_steps import COMPANIES, all_by, field, policy, with_field, with_fields
 
 OURS, THEIRS = "row of Acme", "record of Acme"
 PULLED = replace(
@@ -236,6 +236,63 @@ async def test_an_edit_keeps_its_time_while_the_field_rests(make_road: MakeRoad)
     await road.settle()
     assert road.record("Account", sf_id)["Phone"] == "theirs"
     assert (await road.row("company", key) or {})["phone"] == "theirs"
+    await road.in_step()
+    await road.quiet()
+
+
+async def test_a_record_that_wins_whole_is_held_back_whole(make_road: MakeRoad) -> None:
+    """With half of it in the row, what it had won over would be the only edit that is left, and go out."""
+    road = await make_road(all_by(COMPANIES, policy(Policy.RECORD_NEWEST)))
+    key, sf_id = await looping(road)
+    await road.control.delete("rules")
+    await leave_it_to_salesforce(road)
+    shift(road, 100)
+    road.org.update("Account", sf_id, {"Website": "theirs.example"})
+    await road.settle()
+    assert (await road.row("company", key) or {})["website"] is None
+    await road.inspection.retry(code=TAKE_TURNS, operator="ann")
+    await road.settle()
+    row = await road.row("company", key) or {}
+    assert (row["phone"], row["website"]) == (THEIRS, "theirs.example")
+    await road.in_step()
+    await road.quiet()
+
+
+async def test_an_edit_of_what_moves_with_a_field_that_rests_keeps_its_time(make_road: MakeRoad) -> None:
+    """The street is older than the city that Salesforce says, and stays so, though a tie would go to PostgreSQL."""
+    rule = policy(Policy.NEWEST, Side.POSTGRES)
+    address = (
+        field("BillingStreet", "street", group="address"),
+        field("BillingCity", "city", group="address"),
+    )
+    road = await make_road(all_by(with_fields(COMPANIES, *address), rule))
+    key, sf_id = await paired_company(road, city="1")
+    await road.control.post("automation", object="Account", field="BillingCity", template="theirs")
+    await road.app.execute(
+        "CREATE FUNCTION app.mark() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN NEW.city := 'ours'; RETURN NEW; END $$"
+    )
+    await road.app.execute(
+        "CREATE TRIGGER mark BEFORE UPDATE OF city ON app.company FOR EACH ROW EXECUTE FUNCTION app.mark()"
+    )
+    await road.update("company", key, city="2")
+    await road.settle()
+    assert await parked(road) == [("postgres", "parked", TAKE_TURNS)]
+    await road.control.delete("rules")
+    await leave_it_to_salesforce(road)
+    await road.update("company", key, city="theirs")
+    await road.app.execute("UPDATE isthmus.change SET due = now()")
+    await road.settle()
+    assert await road.changes() == []
+    shift(road, 100)
+    road.org.update("Account", sf_id, {"BillingCity": "Oslo"})
+    await road.update("company", key, street="ours")
+    await road.settle()
+    assert {code for _, _, code in await parked(road)} == {TAKE_TURNS}
+    await road.inspection.retry(code=TAKE_TURNS, operator="ann")
+    await road.settle()
+    row = await road.row("company", key) or {}
+    assert (row["street"], row["city"]) == (None, "Oslo")
     await road.in_step()
     await road.quiet()
 

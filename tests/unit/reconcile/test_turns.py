@@ -251,6 +251,18 @@ def test_fields_that_move_together_are_held_back_together() -> None:
     assert "BillingStreet" not in plan.base
 
 
+def test_a_record_that_wins_whole_is_held_back_whole() -> None:
+    """With half of it written, what it had won over would be the only edit that is left, and win."""
+    step = by(STEP, Policy.RECORD_NEWEST)
+    won = planned(step, {"Phone": "2"}, {"Fax": "2"})
+    side = PG if won.postgres is not None else SF
+    assert set((written(won, side) or Write(Operation.UPDATE)).values) == {"Phone", "Fax"}
+    plan = held_back(step, won, side, ["Phone"], HOLD)
+    assert written(plan, side) is None
+    assert plan.ledger == ()
+    assert (plan.base.get("Phone"), plan.base.get("Fax")) == (None, None)
+
+
 def test_a_loser_that_is_held_back_has_not_lost_yet() -> None:
     step = by(STEP, Policy.SALESFORCE)
     unseen = LedgerEntry(LedgerKind.UNSEEN, "Phone", "same_second", SF, "1", "2", "1")
