@@ -290,7 +290,7 @@ DEFECTS: Final[Mapping[str, Defect]] = {
         "links", _WRITTEN, _writing(lambda write: replace(write, external_id=None)), known=8
     ),
     "drops nulls that go out": Defect(
-        "convergence", ((sending, "raw_values"),), _values_without_nulls, known=33
+        "convergence", ((sending, "raw_values"),), _values_without_nulls, known=335
     ),
     "empties a record before it fills it": Defect("economy", _WRITTEN, _clearing_first, known=16),
     "takes a refusal for success": Defect(
