@@ -69,19 +69,14 @@ def _planted_defects(stage: Stage) -> Seen:
 
 def _flow_hunts() -> Iterator[tuple[str, Callable[[int], bool]]]:
     for name, defect in flow_defects.DEFECTS.items():
-
-        def wakes(seed: int, defect: flow_defects.Defect = defect) -> bool:
-            with defect.planted():
-                broken = flow.play(seed, renames=defect.renames).broken
-                return any(violation.oracle == defect.oracle for violation in broken)
-
-        yield f"flow: {name}", wakes
+        yield f"flow: {name}", defect.woken
 
 
 def _model_hunts() -> Iterator[tuple[str, Callable[[int], bool]]]:
     for name, (make, oracle) in model_defects.DEFECTS.items():
 
         def wakes(seed: int, make: model.MakeShell = make, oracle: str = oracle) -> bool:
-            return any(violation.oracle == oracle for violation in model.play(seed, make)[1])
+            planted = any(violation.oracle == oracle for violation in model.play(seed, make)[1])
+            return planted and not any(violation.oracle == oracle for violation in model.play(seed)[1])
 
         yield f"model: {name}", wakes
